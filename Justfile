@@ -1,0 +1,71 @@
+# Recipes. Run them with ./just, which installs what a fresh machine lacks.
+set shell := ["sh", "-euc"]
+set positional-arguments
+
+# What this machine may do is development: the outbox of mails and the clock are open to the caller.
+gateway := "CARNET_ENV=development cargo run --quiet --package gateway --"
+
+# List the recipes.
+[private]
+default:
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Everything on http://127.0.0.1:8080, with PostgreSQL, migrations and demo data.
+up *OPTIONS:
+    cargo build --package gateway
+    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
+
+# Format, lints, dependencies, and every test.
+test: check
+    cargo test --workspace --locked
+
+# Format, lints and dependencies, without the tests.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    tools/deny.sh
+
+# Write the format.
+fmt:
+    cargo fmt --all
+
+# The tests that need no database.
+unit *FILTER:
+    cargo test --workspace --exclude it --locked -- "$@"
+
+# Every operation of /openapi.json against valid and invalid input, on a gateway of its own: just conformance [EXAMPLES].
+conformance *OPTIONS:
+    cargo build --package gateway
+    tests/conformance/run.sh "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
+
+# The main job against the running gateway: search, book, mails, reminder, cancel.
+story *OPTIONS:
+    {{ gateway }} story "$@"
+
+# The measures, as JSON and a table.
+bench *OPTIONS:
+    CARNET_ENV=development cargo run --quiet --release --package gateway -- bench "$@"
+
+# Synthetic data: just seed practitioners=10000 appointments=1000000
+seed *COUNTS:
+    {{ gateway }} seed "$@"
+
+# Practitioners from the national directory's open file: just import FILE
+import FILE:
+    {{ gateway }} import "$1"
+
+# A new function from the template.
+new NAME:
+    tools/new.sh "$1"
+
+# Release binary of a function, or of all.
+package NAME:
+    if [ "$1" = all ]; then cargo build --release --locked --workspace --exclude it; else cargo build --release --locked --package "fn-$1"; fi
+
+# Read or replay the events that were given up.
+dead-letters *ARGUMENTS:
+    {{ gateway }} dead-letters "$@"
+
+# psql on the running gateway's database.
+psql *ARGUMENTS:
+    psql "$({{ gateway }} database-url)" "$@"
