@@ -1,0 +1,255 @@
+//! Booking, moving and cancelling: what may be done, decided on what was read, at a given instant.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::agenda::{Agenda, Slot, SlotRefusal};
+use crate::ids::{PatientId, PractitionerId};
+use crate::interval::Interval;
+use crate::slot_token::SlotToken;
+
+/// Life of a hold, in minutes: long enough to choose a child and read the policy, short enough not to block others.
+pub const HOLD_MINUTES: i64 = 5;
+
+/// Who was busy when a time could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Busy {
+    /// The practitioner, or the room or device needed.
+    Practitioner,
+    /// The patient has something else at that time.
+    Patient,
+}
+
+impl Busy {
+    /// Who the losing resource is; the database may not say.
+    pub fn of(loser: Option<uuid::Uuid>, patient: PatientId) -> Self {
+        if loser == Some(patient.as_uuid()) { Self::Patient } else { Self::Practitioner }
+    }
+}
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Practitioner => "practitioner",
+            Self::Patient => "patient",
+        })
+    }
+}
+
+/// Why a slot cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookingError {
+    /// The text is no slot, or one of a practitioner, site or reason that is gone.
+    #[error("no such slot")]
+    SlotUnknown,
+    /// Its time has passed.
+    #[error("slot in the past")]
+    SlotPast,
+    /// It lies outside the opening hours or off their grid.
+    #[error("slot not offered")]
+    SlotNotOffered,
+    /// Nearer than the notice asked for.
+    #[error("slot needs {notice_minutes} minutes of notice")]
+    SlotTooSoon {
+        /// Earliest notice, in minutes.
+        notice_minutes: u32,
+    },
+    /// Further than may be booked.
+    #[error("slot is more than {horizon_days} days away")]
+    SlotBeyondHorizon {
+        /// Furthest booking, in days.
+        horizon_days: u16,
+    },
+    /// Somebody has it.
+    #[error("{busy} busy")]
+    SlotTaken {
+        /// Who is busy.
+        busy: Busy,
+    },
+    /// The rules changed between the reading and the writing.
+    #[error("the offer changed")]
+    OfferChanged,
+    /// The actor may book for no such patient.
+    #[error("no such patient")]
+    NoSuchPatient,
+}
+
+impl From<SlotRefusal> for BookingError {
+    fn from(refusal: SlotRefusal) -> Self {
+        match refusal {
+            SlotRefusal::UnknownReason | SlotRefusal::UnknownSite => Self::SlotUnknown,
+            SlotRefusal::Past => Self::SlotPast,
+            SlotRefusal::TooSoon { notice_minutes } => Self::SlotTooSoon { notice_minutes },
+            SlotRefusal::BeyondHorizon { horizon_days } => Self::SlotBeyondHorizon { horizon_days },
+            SlotRefusal::OutsideOpeningHours => Self::SlotNotOffered,
+        }
+    }
+}
+
+/// What is read before a booking is decided: the rules of one practitioner for one reason at one site.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Offer {
+    /// The rules; empty lists when the reason, site or practitioner is gone.
+    pub agenda: Agenda,
+    /// The version of those rules, named again in the write.
+    pub agenda_version: i64,
+    /// The patient the actor may book for; none when there is no such patient for them.
+    pub patient: Option<OfferPatient>,
+}
+
+/// The patient of an [`Offer`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct OfferPatient {
+    /// Identity.
+    pub id: PatientId,
+    /// Their key, wrapped.
+    pub wrapped_key: String,
+}
+
+/// A decided booking: what the write needs.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    /// The appointment's time, place and reason.
+    pub slot: Slot,
+    /// The practitioner's time with buffers.
+    pub reserved: Interval,
+}
+
+/// Whether the slot is offered now by these rules. Whether it is still free is for the database to say.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn decide(offer: &Offer, slot: &SlotToken, now: Timestamp) -> Result<Booking, BookingError> {
+    let slot = offer.agenda.offers(slot.site, slot.reason, slot.starts_at(), now)?;
+    let reason =
+        offer.agenda.reasons.iter().find(|reason| reason.id == slot.reason).ok_or(BookingError::SlotUnknown)?;
+    let reserved = slot.reserved(reason);
+    Ok(Booking { slot, reserved })
+}
+
+/// The state of an appointment (FHIR `Appointment.status`, with `held` for a reservation that expires).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Held for a few minutes while somebody decides.
+    Held,
+    /// Agreed.
+    Booked,
+    /// Called off.
+    Cancelled,
+    /// A hold nobody took up.
+    Expired,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held",
+            Self::Booked => "booked",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        })
+    }
+}
+
+/// Why an appointment cannot be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// It has begun.
+    #[error("the appointment has begun")]
+    Begun,
+    /// It is not booked.
+    #[error("the appointment is not booked")]
+    NotBooked,
+    /// Somebody changed it meanwhile.
+    #[error("the appointment changed meanwhile")]
+    Changed,
+}
+
+/// What a cancellation or a move is decided on.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Current {
+    /// Its state.
+    pub status: Status,
+    /// Its version, named again in the write.
+    pub version: i64,
+    /// When it starts.
+    pub starts_at: Timestamp,
+    /// The practitioner.
+    pub practitioner: PractitionerId,
+    /// The patient.
+    pub patient: PatientId,
+    /// Their key, wrapped.
+    pub wrapped_key: String,
+    /// Notice below which a change is late, in minutes.
+    pub late_notice_minutes: i64,
+}
+
+impl Current {
+    /// Whether it may still be changed, and if so whether that is late: with less notice than the reason asks.
+    ///
+    /// # Errors
+    /// [`ChangeError::NotBooked`], [`ChangeError::Begun`].
+    pub fn change(&self, now: Timestamp) -> Result<Lateness, ChangeError> {
+        if self.status != Status::Booked {
+            return Err(ChangeError::NotBooked);
+        }
+        let ahead = self.starts_at.duration_since(now);
+        if ahead <= SignedDuration::ZERO {
+            return Err(ChangeError::Begun);
+        }
+        Ok(Lateness { late: ahead < SignedDuration::from_mins(self.late_notice_minutes) })
+    }
+}
+
+/// Whether a change comes late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lateness {
+    /// With less notice than asked.
+    pub late: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn current(starts_at: Timestamp, notice: i64) -> Current {
+        Current {
+            status: Status::Booked,
+            version: 1,
+            starts_at,
+            practitioner: PractitionerId::from_uuid(Uuid::from_u128(1)),
+            patient: PatientId::from_uuid(Uuid::from_u128(2)),
+            wrapped_key: String::new(),
+            late_notice_minutes: notice,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_is_late_exactly_when_less_notice_is_left_than_asked(ahead in -100_000_i64..100_000, notice in 0_i64..20_000) {
+            let now: Timestamp = "2026-03-29T00:30:00Z".parse().unwrap();
+            let appointment = current(now + SignedDuration::from_secs(ahead), notice);
+            match appointment.change(now) {
+                Err(ChangeError::Begun) => prop_assert!(ahead <= 0),
+                Ok(Lateness { late }) => {
+                    prop_assert!(ahead > 0);
+                    prop_assert_eq!(late, ahead < notice * 60);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_booked_appointment_can_be_changed() {
+        let now: Timestamp = "2026-03-03T10:00:00Z".parse().unwrap();
+        for status in [Status::Held, Status::Cancelled, Status::Expired] {
+            let appointment = Current { status, ..current(now + SignedDuration::from_hours(48), 60) };
+            assert_eq!(appointment.change(now), Err(ChangeError::NotBooked));
+        }
+    }
+}

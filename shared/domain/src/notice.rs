@@ -1,0 +1,138 @@
+//! Telling people: what is still worth telling when the moment of sending comes, and how long one tries.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::appointment::Status;
+
+/// What a notice tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticeKind {
+    /// An appointment was made.
+    Confirmation,
+    /// It was moved.
+    Change,
+    /// It was called off.
+    Cancellation,
+    /// It is near.
+    Reminder,
+}
+
+impl NoticeKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Confirmation, Self::Change, Self::Cancellation, Self::Reminder];
+
+    /// The notice an event asks for.
+    pub fn of_event(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "appointment.booked.v1" => Self::Confirmation,
+            "appointment.moved.v1" => Self::Change,
+            "appointment.cancelled.v1" => Self::Cancellation,
+            "reminder.due.v1" => Self::Reminder,
+            _ => return None,
+        })
+    }
+
+    /// As in the database and in the names of texts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Change => "change",
+            Self::Cancellation => "cancellation",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
+/// What to do with a planned notice now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is still true and useful.
+    Send,
+    /// It is not, and why.
+    Skip(&'static str),
+}
+
+/// Decides again at the moment of sending, since much may have happened since the notice was planned: nothing is told
+/// after the visit has begun, no reminder of a cancelled or moved visit, no confirmation of what no longer stands.
+pub fn decide(kind: NoticeKind, told: Timestamp, status: Status, starts_at: Timestamp, now: Timestamp) -> Decision {
+    if now >= told {
+        return Decision::Skip("begun");
+    }
+    match (kind, status) {
+        (NoticeKind::Cancellation, Status::Cancelled) => Decision::Send,
+        (NoticeKind::Cancellation, _) => Decision::Skip("not cancelled"),
+        (_, Status::Booked) if told == starts_at => Decision::Send,
+        (_, Status::Booked) => Decision::Skip("moved"),
+        _ => Decision::Skip("not booked"),
+    }
+}
+
+/// Reminders go out this long before the start, in minutes.
+pub const REMINDER_STEP_MINUTES: i64 = 24 * 60;
+/// Who agreed on a time less than this ago, in minutes, needs no reminder of it yet.
+pub const FRESH_MINUTES: i64 = 4 * 60;
+
+/// How long delivery is tried before an event is dead: 48 h, more than a weekend's outage begun on a Friday night
+/// needs and than the 41 h of rdv-service-public.
+pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(48);
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(15);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(60);
+
+/// The pause before attempt number `attempts + 1`: doubled from 15 s to at most an hour, of which between half and all
+/// is waited, as `jitter` in `0..=1000` says, so that what failed together does not come back together.
+pub fn pause(attempts: u32, jitter: u16) -> SignedDuration {
+    let doubled = FIRST_PAUSE.checked_mul(1_i32.checked_shl(attempts.saturating_sub(1).min(20)).unwrap_or(i32::MAX));
+    let full = doubled.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+    let half = full / 2;
+    half + half * i32::from(jitter.min(1000)) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_kind() -> impl Strategy<Value = NoticeKind> {
+        prop::sample::select(NoticeKind::ALL.to_vec())
+    }
+    fn any_status() -> impl Strategy<Value = Status> {
+        prop::sample::select(vec![Status::Held, Status::Booked, Status::Cancelled, Status::Expired])
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_told_after_the_beginning_nor_of_what_does_not_stand(
+            kind in any_kind(), status in any_status(), told in 0_i64..1000, starts in 0_i64..1000, now in 0_i64..1000,
+        ) {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            if decide(kind, at(told), status, at(starts), at(now)) == Decision::Send {
+                prop_assert!(now < told);
+                if kind == NoticeKind::Cancellation {
+                    prop_assert_eq!(status, Status::Cancelled);
+                } else {
+                    prop_assert_eq!(status, Status::Booked);
+                    prop_assert_eq!(told, starts);
+                }
+            }
+        }
+
+        #[test]
+        fn pauses_grow_and_stay_in_bounds(attempts in 0_u32..200, jitter in 0_u16..=1000) {
+            let wait = pause(attempts, jitter);
+            prop_assert!(wait >= FIRST_PAUSE / 2 && wait <= LONGEST_PAUSE);
+        }
+    }
+
+    #[test]
+    fn delivery_is_tried_for_at_least_41_hours() {
+        let (mut waited, mut attempts) = (SignedDuration::ZERO, 0);
+        while waited < GIVE_UP_AFTER {
+            attempts += 1;
+            waited += pause(attempts, 1000);
+        }
+        assert!(waited >= SignedDuration::from_hours(41));
+        assert!((30..200).contains(&attempts), "{attempts} attempts");
+    }
+}

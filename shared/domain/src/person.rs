@@ -1,0 +1,166 @@
+//! What people say of themselves, parsed. An error's text is a code, for which the edge has words.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// A stable code that says why a value was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(&'static str);
+
+impl Refused {
+    /// The code.
+    pub fn code(self) -> &'static str {
+        self.0
+    }
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident($($schema:tt)*) = $parse:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(feature = "openapi", schema(value_type = String, $($schema)*))]
+        pub struct $name(String);
+
+        impl $name {
+            /// As a text.
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Refused;
+            fn try_from(text: String) -> Result<Self, Refused> { ($parse)(text).map(Self) }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self { value.0 }
+        }
+    )*};
+}
+
+texts! {
+    /// An e-mail address, at most 254 characters (RFC 5321 §4.5.3.1.3), of a domain with a dot.
+    Email(format = "email", max_length = 254) = email;
+    /// A given or family name: 1 to 100 characters with a letter, no control characters.
+    Name(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1F\x7F-\x9F]*\p{L}[^\x00-\x1F\x7F-\x9F]*$") = name;
+    /// A new password: 8 to 128 characters (OWASP ASVS 5.0 §6.2).
+    NewPassword(format = "password", min_length = 8, max_length = 128, pattern = r"^[^\x00]*$") = new_password;
+    /// A telephone number: 6 to 15 digits, perhaps after a `+` (ITU-T E.164), separators removed.
+    Phone(min_length = 6, max_length = 25, pattern = r"^[ .()-]*\+?([ .()-]*[0-9]){6,15}[ .()-]*$") = phone;
+    /// Words of one person to another: at most 1,000 characters.
+    Note(max_length = 1000, pattern = r"^[^\x00]*$") = note;
+}
+
+fn email(text: String) -> Result<String, Refused> {
+    let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
+    let text = text.trim().to_owned();
+    let sound =
+        text.len() <= 254 && text.is_ascii() && email_address::EmailAddress::parse_with_options(&text, options).is_ok();
+    if sound { Ok(text) } else { Err(Refused("email")) }
+}
+
+fn name(text: String) -> Result<String, Refused> {
+    let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sound =
+        text.chars().count() <= 100 && text.chars().any(char::is_alphabetic) && !text.chars().any(char::is_control);
+    if sound { Ok(name) } else { Err(Refused("name")) }
+}
+
+fn new_password(text: String) -> Result<String, Refused> {
+    match text.chars().count() {
+        // Who signs in cannot send it back.
+        _ if text.contains('\0') => Err(Refused("words")),
+        0..8 => Err(Refused("password-short")),
+        8..=128 => Ok(text),
+        _ => Err(Refused("password-long")),
+    }
+}
+
+fn phone(text: String) -> Result<String, Refused> {
+    let number: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-' | '(' | ')')).collect();
+    let digits = number.strip_prefix('+').unwrap_or(&number);
+    let sound =
+        text.len() <= 25 && (6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if sound { Ok(number) } else { Err(Refused("phone")) }
+}
+
+fn note(text: String) -> Result<String, Refused> {
+    // PostgreSQL stores no NUL; nobody types one.
+    let sound = text.chars().count() <= 1000 && !text.contains('\0');
+    if sound { Ok(text) } else { Err(Refused("note")) }
+}
+
+/// A birth date: not before 1900, not after today (in the zone furthest ahead, UTC+14).
+///
+/// # Errors
+/// `birth-date`.
+pub fn birth_date(date: Date, now: Timestamp) -> Result<Date, Refused> {
+    let latest = now.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(14))).date();
+    if date.year() >= 1900 && date <= latest { Ok(date) } else { Err(Refused("birth-date")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_taken_as_written_or_refused() {
+        for good in ["ada@example.org", "Ada.L+carnet@sub.example.org", " ada@example.org "] {
+            assert!(Email::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ada",
+            "ada@",
+            "@example.org",
+            "ada@localhost",
+            "Ada <ada@example.org>",
+            "a\r\nBcc: b@example.org",
+            "é@example.org",
+        ] {
+            assert!(Email::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+        assert!(Email::try_from(format!("{}@example.org", "a".repeat(250))).is_err());
+    }
+
+    #[test]
+    fn names_of_everybody_are_names() {
+        for good in ["Zoé", "N'Guyen", "Jean-Baptiste", "Nguyễn Thị", "李", "  Le   Goff "] {
+            assert!(Name::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "   ", "123", "\u{0}", "Ada\u{7}", "Ada\r\nBcc: b"] {
+            assert!(Name::try_from(bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn telephone_numbers_lose_their_separators() {
+        assert_eq!(Phone::try_from("06 39 98 12.34".to_owned()).unwrap().as_str(), "0639981234");
+        assert_eq!(Phone::try_from("+33 6 39 98 12 34".to_owned()).unwrap().as_str(), "+33639981234");
+        for bad in ["", "12345", "+", "06 39 98 ab", "1234567890123456", "0 6 3 9 9 8 1 2 3 4 . . . ."] {
+            assert!(Phone::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_born_tomorrow() {
+        let now: Timestamp = "2026-03-03T23:30:00Z".parse().unwrap();
+        assert!(birth_date("2026-03-04".parse().unwrap(), now).is_ok(), "it is already the 4th in Nouméa");
+        assert!(birth_date("2026-03-05".parse().unwrap(), now).is_err());
+        assert!(birth_date("1899-12-31".parse().unwrap(), now).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_a_parser(text in "\\PC{0,60}") {
+            let _ = Email::try_from(text.clone());
+            let _ = Name::try_from(text.clone());
+            let _ = Phone::try_from(text.clone());
+            let _ = Note::try_from(text);
+        }
+    }
+}
