@@ -1,0 +1,181 @@
+-- The only writers of `reservation`. Each is one statement for its caller.
+--
+-- Why functions: an exclusion constraint places its index entry before it looks for conflicts, so two plain writers
+-- wait for each other and deadlock. Here every writer first takes the locks of all resources it will touch, in one
+-- order; then retires what it replaces; then places with `on conflict do nothing`, which never leaves a half-placed
+-- entry behind. The order is: idempotency key, appointment row, resource locks, reservations.
+
+-- Locks until the end of the transaction; sorted, so that no two writers hold what the other waits for.
+create function lock_resources(resources uuid[]) returns void language plpgsql as $$
+declare
+    lock_key bigint;
+begin
+    for lock_key in select distinct hashtextextended(wanted::text, 0) from unnest(resources) wanted order by 1 loop
+        perform pg_advisory_xact_lock(lock_key);
+    end loop;
+end $$;
+
+-- Places every reservation or raises 23P01 under the constraint's own name. The loser is in DETAIL, which is not logged.
+create function reserve(
+    for_appointment uuid, resources uuid[], durings tstzrange[], at timestamptz, until timestamptz
+) returns void language plpgsql as $$
+declare
+    wanted record;
+begin
+    perform lock_resources(resources);
+    for wanted in select resource, span from unnest(resources, durings) as w (resource, span) order by resource loop
+        -- A hold past its time never blocks anybody, swept or not.
+        update reservation set active = false
+        where resource_id = wanted.resource and active and during && wanted.span and expires_at <= at;
+        insert into reservation (appointment_id, resource_id, during, expires_at)
+        values (for_appointment, wanted.resource, wanted.span, until)
+        on conflict on constraint reservation_no_overlap do nothing;
+        if not found then
+            raise exception 'resource is taken'
+                using errcode = '23P01', constraint = 'reservation_no_overlap', detail = wanted.resource;
+        end if;
+    end loop;
+end $$;
+
+-- An appointment as every function returns it. Instants are UTC; the site's zone travels beside them.
+create function appointment_document(a appointment) returns jsonb language sql stable as $$
+    select jsonb_build_object(
+        'id', a.id, 'status', a.status, 'version', a.version, 'channel', a.channel,
+        'starts_at', a.starts_at, 'ends_at', a.ends_at, 'time_zone', site.time_zone,
+        'practitioner', a.practitioner_id,
+        'practitioner_name', concat_ws(' ', nullif(practitioner.title, ''), practitioner.given_name, practitioner.family_name),
+        'site', a.site_id, 'site_name', site.name,
+        'site_address', concat_ws(', ', nullif(site.address_line, ''), concat_ws(' ', site.postal_code, site.city)),
+        'reason', a.reason_id, 'reason_label_fr', reason.label_fr, 'reason_label_en', reason.label_en,
+        'late_notice_minutes', reason.late_notice_minutes,
+        'patient', a.patient_id, 'late', a.cancelled_late, 'hold_expires_at', a.hold_expires_at)
+    from site, practitioner, reason
+    where site.id = a.site_id and practitioner.id = a.practitioner_id and reason.id = a.reason_id
+$$;
+
+-- Books or holds. `wish` holds: id, practitioner, patient, site, reason, channel, starts_at, ends_at, reserved_from,
+-- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, operation, key, request_hash, request_id.
+-- Returns {"outcome": "created" | "replayed" | "key_reused", "appointment": …}.
+create function book(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+declare
+    earlier idempotency;
+    a appointment;
+    answer jsonb;
+    hold record;
+begin
+    a.id := (wish ->> 'id')::uuid;
+    a.practitioner_id := (wish ->> 'practitioner')::uuid;
+    a.patient_id := (wish ->> 'patient')::uuid;
+    a.site_id := (wish ->> 'site')::uuid;
+    a.reason_id := (wish ->> 'reason')::uuid;
+    a.channel := wish ->> 'channel';
+    a.starts_at := (wish ->> 'starts_at')::timestamptz;
+    a.ends_at := (wish ->> 'ends_at')::timestamptz;
+    a.status := wish ->> 'status';
+    a.version := 1;
+    a.booked_by := actor;
+    a.created_at := at;
+    a.agreed_at := at;
+    a.hold_expires_at := (wish ->> 'hold_expires_at')::timestamptz;
+    a.note := wish ->> 'note';
+
+    answer := appointment_document(a);
+
+    insert into idempotency (account_id, operation, key, request_hash, answer, created_at)
+    values (actor, wish ->> 'operation', wish ->> 'key', wish ->> 'request_hash', answer, at)
+    on conflict on constraint idempotency_pkey do nothing;
+    if not found then
+        -- A function sees what was committed while it waited; a plain statement would not.
+        select * into earlier from idempotency
+        where account_id = actor and operation = wish ->> 'operation' and key = wish ->> 'key';
+        if earlier.request_hash <> wish ->> 'request_hash' then
+            return jsonb_build_object('outcome', 'key_reused');
+        end if;
+        return jsonb_build_object('outcome', 'replayed', 'appointment', earlier.answer);
+    end if;
+
+    -- The rules this was decided on must still be the rules. (Raised, so that the key is not spent on it.)
+    perform from practitioner
+    where id = a.practitioner_id and active and agenda_version = (wish ->> 'agenda_version')::bigint;
+    if not found then
+        raise exception 'the offer has changed' using errcode = '23P01', constraint = 'offer_unchanged';
+    end if;
+
+    perform lock_resources(array[a.practitioner_id, a.patient_id]);
+    -- The actor's own hold gives way to the booking it was held for.
+    for hold in
+        select held.id from appointment held
+        where held.status = 'held' and held.booked_by = actor and held.patient_id = a.patient_id
+          and held.starts_at < a.ends_at and held.ends_at > a.starts_at
+        order by held.id for update
+    loop
+        update appointment set status = 'expired', version = version + 1 where id = hold.id;
+        update reservation set active = false where appointment_id = hold.id and active;
+    end loop;
+
+    insert into appointment values (a.*);
+    perform reserve(
+        a.id, array[a.practitioner_id, a.patient_id],
+        array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
+              tstzrange(a.starts_at, a.ends_at)],
+        at, a.hold_expires_at);
+
+    if a.status = 'booked' then
+        insert into outbox (kind, subject, data, occurred_at)
+        values ('appointment.booked.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
+    end if;
+    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
+    values (at, 'account', actor, 'create',
+            case a.status when 'held' then 'appointment.hold' else 'appointment.book' end,
+            a.id, a.patient_id, wish ->> 'request_id');
+    return jsonb_build_object('outcome', 'created', 'appointment', answer);
+end $$;
+
+-- Moves a booked appointment, keeping the old time unless the new one is placed: the whole statement fails or none of it.
+-- `wish` holds: appointment, version, practitioner, site, reason, channel, starts_at, ends_at, reserved_from,
+-- reserved_until, agenda_version, request_id. Null when the appointment is no longer at that version.
+create function move_appointment(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+declare
+    a appointment;
+    former uuid[];
+begin
+    select * into a from appointment
+    where id = (wish ->> 'appointment')::uuid and status = 'booked' and version = (wish ->> 'version')::integer
+    for update;
+    if not found then
+        return null;
+    end if;
+    perform from practitioner
+    where id = (wish ->> 'practitioner')::uuid and active and agenda_version = (wish ->> 'agenda_version')::bigint;
+    if not found then
+        raise exception 'the offer has changed' using errcode = '23P01', constraint = 'offer_unchanged';
+    end if;
+
+    if a.starts_at = (wish ->> 'starts_at')::timestamptz and a.practitioner_id = (wish ->> 'practitioner')::uuid
+        and a.site_id = (wish ->> 'site')::uuid and a.reason_id = (wish ->> 'reason')::uuid then
+        return appointment_document(a);
+    end if;
+
+    -- Locks of old and new together and first: retiring and then waiting for a lock is how two swaps would deadlock.
+    select array_agg(resource_id) into former from reservation where appointment_id = a.id and active;
+    perform lock_resources(former || array[(wish ->> 'practitioner')::uuid, a.patient_id]);
+    update reservation set active = false where appointment_id = a.id and active;
+
+    update appointment set
+        practitioner_id = (wish ->> 'practitioner')::uuid, site_id = (wish ->> 'site')::uuid,
+        reason_id = (wish ->> 'reason')::uuid, channel = wish ->> 'channel',
+        starts_at = (wish ->> 'starts_at')::timestamptz, ends_at = (wish ->> 'ends_at')::timestamptz,
+        agreed_at = at, version = version + 1
+    where id = a.id returning * into a;
+    perform reserve(
+        a.id, array[a.practitioner_id, a.patient_id],
+        array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
+              tstzrange(a.starts_at, a.ends_at)],
+        at, null);
+
+    insert into outbox (kind, subject, data, occurred_at)
+    values ('appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
+    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
+    values (at, 'account', actor, 'update', 'appointment.move', a.id, a.patient_id, wish ->> 'request_id');
+    return appointment_document(a);
+end $$;

@@ -1,0 +1,38 @@
+-- What a booking or a move is decided on: the rules of one practitioner for one reason at one site, and the patient if
+-- the actor may act for them.
+-- $1 actor   $2 practitioner   $3 site   $4 reason   $5 patient (null: the actor as patient)   $6 start of the slot
+select jsonb_build_object(
+    'agenda', jsonb_build_object(
+        'practitioner', practitioner.id,
+        'sites', (
+            select coalesce(jsonb_agg(jsonb_build_object('id', site.id, 'time_zone', site.time_zone, 'holidays', site.holidays)), '[]')
+            from practice join site on site.id = practice.site_id
+            where practice.practitioner_id = practitioner.id and site.id = $3::uuid),
+        'reasons', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'id', reason.id, 'channel', reason.channel, 'duration_minutes', reason.duration_minutes,
+                'buffer_before_minutes', reason.buffer_before_minutes, 'buffer_after_minutes', reason.buffer_after_minutes,
+                'step_minutes', reason.step_minutes, 'notice_minutes', reason.notice_minutes,
+                'horizon_days', reason.horizon_days)), '[]')
+            from reason where reason.id = $4::uuid and reason.practitioner_id = practitioner.id and reason.bookable),
+        'openings', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'site', o.site_id, 'reasons', o.reason_ids, 'weekday', o.weekday, 'starts_minute', o.starts_minute,
+                'ends_minute', o.ends_minute, 'valid_from', o.valid_from, 'valid_until', o.valid_until)), '[]')
+            from opening o
+            where o.practitioner_id = practitioner.id and o.site_id = $3::uuid and practitioner.online),
+        'exceptions', (
+            select coalesce(jsonb_agg(jsonb_build_object(
+                'site', e.site_id, 'kind', e.kind, 'reasons', e.reason_ids, 'starts', e.starts, 'ends', e.ends)), '[]')
+            from opening_exception e
+            where e.practitioner_id = practitioner.id and (e.site_id is null or e.site_id = $3::uuid)
+              and e.ends >= ($6::text::timestamptz at time zone 'UTC') - interval '2 days'
+              and e.starts <= ($6::text::timestamptz at time zone 'UTC') + interval '2 days')),
+    'agenda_version', practitioner.agenda_version,
+    'patient', (
+        select jsonb_build_object('id', patient.id, 'wrapped_key', patient.wrapped_key)
+        from guardianship join patient on patient.id = guardianship.patient_id
+        where guardianship.account_id = $1::uuid
+          and case when $5::uuid is null then guardianship.relation = 'self' else patient.id = $5::uuid end))
+from practitioner
+where practitioner.id = $2::uuid and practitioner.active

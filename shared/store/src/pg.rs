@@ -1,0 +1,152 @@
+//! The native driver: sqlx over a pool.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::types::Json;
+use sqlx::{Connection, Postgres, Row as _};
+
+use crate::{Db, DbError, Param, Row};
+
+/// Longest wait for a free connection before the caller is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection idle for longer is asked whether it still lives before it is lent.
+const TRUSTED_IDLE: Duration = Duration::from_secs(2);
+
+/// PostgreSQL through a pool of connections.
+#[derive(Clone)]
+pub struct Pg {
+    pool: PgPool,
+}
+
+impl Pg {
+    /// A pool that connects when first used: a process starts, and says so on `/readyz`, while the database is down.
+    ///
+    /// Every session gets `statement_timeout` 8 s, `lock_timeout` 5 s and `idle_in_transaction_session_timeout` 5 s.
+    ///
+    /// # Errors
+    /// [`DbError::Bug`] when `url` is not a PostgreSQL URL.
+    pub fn lazy(url: &str, connections: u32) -> Result<Self, DbError> {
+        let options: PgConnectOptions =
+            url.parse().map_err(|_| DbError::Bug("DATABASE_URL is not a PostgreSQL URL".into()))?;
+        let options = options.application_name("carnet").options([
+            ("statement_timeout", "8000"),
+            ("lock_timeout", "5000"),
+            ("idle_in_transaction_session_timeout", "5000"),
+            ("timezone", "UTC"),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for < TRUSTED_IDLE {
+                        return Ok(true);
+                    }
+                    Ok(connection.ping().await.is_ok())
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// The pool itself, for bulk work of `infra` that no function does.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Brings the schema up to date. Safe to run from several processes at once: sqlx holds an advisory lock.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] without a database, [`DbError::Bug`] when a migration fails.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        migrator().run(&self.pool).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => from_sqlx(error),
+            other => DbError::Bug(other.to_string()),
+        })
+    }
+
+    /// Closes every connection, waiting for the statements under way.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The schema's history, oldest first. Forward only; expand, then contract in a later release.
+fn migrator() -> Migrator {
+    let migrations = [
+        (20_261_122_000_001, "house", include_str!("../migrations/20261122000001_house.sql")),
+        (20_261_122_000_002, "booking", include_str!("../migrations/20261122000002_booking.sql")),
+    ];
+    Migrator::with_migrations(
+        migrations
+            .into_iter()
+            .map(|(version, name, sql)| {
+                Migration::new(version, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
+            })
+            .collect(),
+    )
+}
+
+impl Db for Pg {
+    fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
+        Box::pin(async move {
+            let query = params.into_iter().fold(sqlx::query(sql), bind);
+            let rows = query.fetch_all(&self.pool).await.map_err(from_sqlx)?;
+            rows.iter().map(document).collect()
+        })
+    }
+}
+
+fn bind(query: Query<'_, Postgres, PgArguments>, param: Param) -> Query<'_, Postgres, PgArguments> {
+    match param {
+        Param::Uuid(value) => query.bind(value),
+        Param::Text(value) => query.bind(value),
+        Param::Int(value) => query.bind(value),
+        Param::Bool(value) => query.bind(value),
+        Param::Json(value) => query.bind(value.map(Json)),
+        Param::Texts(values) => query.bind(values),
+        Param::Uuids(values) => query.bind(values.iter().map(ToString::to_string).collect::<Vec<_>>()),
+    }
+}
+
+fn document(row: &PgRow) -> Result<Row, DbError> {
+    row.try_get::<Json<Box<RawValue>>, _>(0).map(|Json(document)| document).map_err(from_sqlx)
+}
+
+/// Sorts a failure. Only codes and names are kept: a server's message or detail may quote what somebody typed.
+fn from_sqlx(error: sqlx::Error) -> DbError {
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default().into_owned();
+            if let Some(name) = database.constraint() {
+                let loser = database
+                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+                    .and_then(sqlx::postgres::PgDatabaseError::detail)
+                    .and_then(|detail| detail.parse().ok());
+                return DbError::Constraint { name: name.to_owned(), code, loser };
+            }
+            match code.as_str() {
+                // Shutdown, start-up, too many connections, cancelled for time, deadlock, serialisation, lock timeout.
+                "57P01" | "57P02" | "57P03" | "53300" | "57014" | "40P01" | "40001" | "55P03" => {
+                    DbError::Unavailable(code)
+                }
+                other if other.starts_with("08") || other.starts_with("53") => DbError::Unavailable(code),
+                // Class 22 quotes the offending value.
+                other if other.starts_with("22") => DbError::Bug(format!("SQLSTATE {code}")),
+                _ => DbError::Bug(format!("SQLSTATE {code}: {}", database.message())),
+            }
+        }
+        sqlx::Error::Io(error) => DbError::Unavailable(error.kind().to_string()),
+        sqlx::Error::PoolTimedOut => DbError::Unavailable("no free connection in time".into()),
+        sqlx::Error::PoolClosed => DbError::Unavailable("closing".into()),
+        sqlx::Error::Tls(error) => DbError::Unavailable(format!("TLS: {error}")),
+        sqlx::Error::Protocol(_) => DbError::Unavailable("protocol".into()),
+        other => DbError::Bug(other.to_string()),
+    }
+}
