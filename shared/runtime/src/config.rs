@@ -1,0 +1,135 @@
+//! Configuration: environment variables only. An error names the variable, never its value.
+
+use std::path::PathBuf;
+
+/// Where the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A developer's machine: opens `/dev/*`, makes its own keys.
+    Development,
+    /// Everywhere else. The default, so that forgetting the variable opens nothing.
+    Production,
+}
+
+/// A variable that is missing or not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: &'static str,
+}
+
+/// Everything a function can be told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `CARNET_ENV`: `development` or `production` (default).
+    pub environment: Environment,
+    /// `DATABASE_URL`; the gateway may do without and start its own PostgreSQL.
+    pub database_url: Option<String>,
+    /// `DATABASE_POOL`: connections of this process at most (default 16).
+    pub database_pool: u32,
+    /// `PORT`: public HTTP (default 8080; 0 lets the system choose).
+    pub port: u16,
+    /// `BIND`: address to listen on (default 127.0.0.1 in development, 0.0.0.0 otherwise).
+    pub bind: String,
+    /// `EVENTS_PORT`: internal listener of `/_events/*` (absent: none).
+    pub events_port: Option<u16>,
+    /// `EVENTS_SECRET`: opens `/_events/*` on the public port to callers who bear it, on platforms that only speak HTTP.
+    pub events_secret: Option<String>,
+    /// `SMTP_URL`: `smtp://host:port`, `smtps://user:password@host` …; in development the gateway starts a mailbox of its own.
+    pub smtp_url: Option<String>,
+    /// `MAIL_FROM`: sender of every e-mail.
+    pub mail_from: String,
+    /// `PUBLIC_URL`: base of links in messages, without a final slash.
+    pub public_url: String,
+    /// `CARNET_STATE`: private directory of a single machine: embedded database, development keys.
+    pub state: PathBuf,
+    /// `CARNET_SIGNING_KEY`: Ed25519 private key, PKCS#8 DER in base64.
+    pub signing_key: Option<String>,
+    /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every patient's key.
+    pub master_key: Option<String>,
+    /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
+    pub subscriptions: Option<String>,
+    /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
+    pub consumer_url: Option<String>,
+}
+
+impl Config {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// Names the first variable that is not understood.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    /// Reads from any source, for tests.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let environment = match get("CARNET_ENV").as_deref() {
+            Some("development") => Environment::Development,
+            None | Some("production") => Environment::Production,
+            Some(_) => {
+                return Err(ConfigError { variable: "CARNET_ENV", problem: "is neither development nor production" });
+            }
+        };
+        let development = environment == Environment::Development;
+        let port = number(&get, "PORT")?.unwrap_or(8080);
+        Ok(Self {
+            environment,
+            database_url: get("DATABASE_URL"),
+            database_pool: number(&get, "DATABASE_POOL")?.unwrap_or(16),
+            port,
+            bind: get("BIND").unwrap_or_else(|| if development { "127.0.0.1" } else { "0.0.0.0" }.into()),
+            events_port: number(&get, "EVENTS_PORT")?,
+            events_secret: get("EVENTS_SECRET"),
+            smtp_url: get("SMTP_URL"),
+            mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
+            public_url: get("PUBLIC_URL").unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
+            state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
+            signing_key: get("CARNET_SIGNING_KEY"),
+            master_key: get("CARNET_MASTER_KEY"),
+            subscriptions: get("SUBSCRIPTIONS"),
+            consumer_url: get("CONSUMER_URL"),
+        })
+    }
+
+    /// Whether `/dev/*` exists and keys may be made on the spot.
+    pub fn is_development(&self) -> bool {
+        self.environment == Environment::Development
+    }
+}
+
+fn number<T: std::str::FromStr>(
+    get: &impl Fn(&str) -> Option<String>, variable: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    get(variable)
+        .map(|text| text.parse().map_err(|_| ConfigError { variable, problem: "is not a number in range" }))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn nothing_is_open_unless_development_is_asked_for() {
+        let config = read(&[]).unwrap();
+        assert!(!config.is_development());
+        assert_eq!(config.bind, "0.0.0.0");
+        assert!(read(&[("CARNET_ENV", "development")]).unwrap().is_development());
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_not_its_value() {
+        let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
+        assert!(error.contains("PORT") && !error.contains("s3cret"), "{error}");
+        assert!(read(&[("CARNET_ENV", "prod")]).is_err());
+    }
+}

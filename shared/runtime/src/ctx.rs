@@ -1,0 +1,52 @@
+use std::ops::Deref;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use store::Db;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deliver::{Deliver, Subscription};
+use crate::keys::Keys;
+use crate::mail::Mailer;
+
+/// What a handler may use. Cloning is one reference count.
+#[derive(Clone)]
+pub struct Ctx(Arc<Parts>);
+
+/// The parts of a [`Ctx`].
+pub struct Parts {
+    /// The database.
+    pub db: Arc<dyn Db>,
+    /// The clock.
+    pub clock: Arc<Clock>,
+    /// Signing, sealing and password hashing.
+    pub keys: Keys,
+    /// The way out for e-mail.
+    pub mail: Mailer,
+    /// How events reach their consumers.
+    pub deliver: Arc<dyn Deliver>,
+    /// Who wants which event.
+    pub subscriptions: Vec<Subscription>,
+    /// The configuration.
+    pub config: Config,
+}
+
+impl Ctx {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Deref for Ctx {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,113 @@
+//! How an event reaches its consumer: in process, or by HTTP.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tower::ServiceExt as _;
+
+use crate::events::{Event, Verdict};
+
+/// Longest time one delivery may take.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Who wants which event.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Subscription {
+    /// The event's type.
+    pub kind: String,
+    /// The function's name.
+    pub consumer: String,
+}
+
+impl Subscription {
+    /// Reads `kind=consumer,kind=consumer`.
+    pub fn parse_list(text: &str) -> Vec<Self> {
+        text.split(',')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .map(|(kind, consumer)| Self { kind: kind.to_owned(), consumer: consumer.to_owned() })
+            .collect()
+    }
+}
+
+/// A way to a consumer.
+pub trait Deliver: Send + Sync {
+    /// Posts the event to `/_events/{consumer}`; no answer is [`Verdict::Retry`].
+    fn deliver<'a>(&'a self, consumer: &'a str, event: &'a Event) -> BoxFuture<'a, Verdict>;
+}
+
+/// Through the router of the same process.
+#[derive(Default)]
+pub struct InProcess(OnceLock<Router>);
+
+impl InProcess {
+    /// Names the router, once it is built (it is built from the context that holds this).
+    pub fn connect(&self, events: Router) {
+        // Connected once; a second router would be a mistake of start-up and is ignored.
+        drop(self.0.set(events));
+    }
+}
+
+impl Deliver for InProcess {
+    fn deliver<'a>(&'a self, consumer: &'a str, event: &'a Event) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            let Some(router) = self.0.get() else { return Verdict::Retry };
+            let Ok(request) = post(&format!("/_events/{consumer}"), None, event) else { return Verdict::Reject };
+            let answer = tokio::time::timeout(DELIVERY_TIMEOUT, router.clone().oneshot(request)).await;
+            match answer {
+                Ok(Ok(response)) => Verdict::from(response.status()),
+                _ => Verdict::Retry,
+            }
+        })
+    }
+}
+
+/// By HTTP inside the private network.
+pub struct Http {
+    client: Client<HttpConnector, Body>,
+    /// `{consumer}` stands for the function's name.
+    url: String,
+    secret: Option<String>,
+}
+
+impl Http {
+    /// Posts to `url`, in which `{consumer}` stands for the function's name, bearing `secret`.
+    pub fn new(url: &str, secret: Option<String>) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), url: url.to_owned(), secret }
+    }
+}
+
+impl Deliver for Http {
+    fn deliver<'a>(&'a self, consumer: &'a str, event: &'a Event) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            let base = self.url.replace("{consumer}", consumer);
+            let url = format!("{}/_events/{consumer}", base.trim_end_matches('/'));
+            let Ok(request) = post(&url, self.secret.as_deref(), event) else { return Verdict::Retry };
+            match tokio::time::timeout(DELIVERY_TIMEOUT, self.client.request(request)).await {
+                Ok(Ok(response)) if response.status() == StatusCode::NOT_FOUND => Verdict::Retry,
+                Ok(Ok(response)) => Verdict::from(response.status()),
+                _ => Verdict::Retry,
+            }
+        })
+    }
+}
+
+/// An event as the request every consumer knows.
+///
+/// # Errors
+/// When the address is not one.
+pub fn post(url: &str, secret: Option<&str>, event: &Event) -> Result<Request<Body>, http::Error> {
+    let mut request =
+        Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/cloudevents+json");
+    if let Some(secret) = secret {
+        request = request.header(AUTHORIZATION, format!("Bearer {secret}"));
+    }
+    request.body(Body::from(serde_json::to_vec(event).unwrap_or_default()))
+}

@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde::Serialize;
+use serde_json::Value;
+use store::{Query, Statement, params};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::StartError;
+use crate::deliver::Subscription;
+use crate::{Ctx, Function, Kind, Manifest, Problem, edge, openapi};
+
+/// Everything a host serves.
+#[derive(Clone)]
+pub struct App {
+    /// For the public port, edge included.
+    pub public: Router,
+    /// `/_events/*`, for the internal port, the queue and the clock; edge included.
+    pub events: Router,
+    /// The OpenAPI document.
+    pub openapi: Value,
+    /// The manifests of what is served.
+    pub manifests: Vec<Manifest>,
+}
+
+impl App {
+    /// Who wants which event, among what is served.
+    ///
+    /// # Errors
+    /// When a manifest is not one.
+    pub fn subscriptions(functions: &[Function]) -> Result<Vec<Subscription>, StartError> {
+        let mut all = Vec::new();
+        for function in functions {
+            let manifest = function.manifest()?;
+            let consumer = &manifest.name;
+            all.extend(
+                manifest.topics.iter().map(|kind| Subscription { kind: kind.clone(), consumer: consumer.clone() }),
+            );
+        }
+        Ok(all)
+    }
+}
+
+/// Merges the routers of some functions behind one edge.
+///
+/// # Errors
+/// When a manifest is not one.
+pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
+    let manifests = functions.iter().map(Function::manifest).collect::<Result<Vec<_>, _>>()?;
+    let mut api = OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz));
+    let mut events = Router::new();
+    for (function, manifest) in functions.iter().zip(&manifests) {
+        api = api.merge((function.routes)());
+        if let Some(trigger) = function.events {
+            let deadline = Duration::from_secs(manifest.timeout_seconds.into());
+            let trigger = trigger().layer(from_fn_with_state(deadline, edge::within));
+            events = events.nest(&format!("/_events/{}", function.name), trigger);
+        }
+    }
+    let (routes, document) = api.split_for_parts();
+    let openapi = openapi::finish(&document, &manifests);
+    let text = serde_json::to_vec(&openapi)?;
+    let mut public = routes
+        .route("/openapi.json", axum::routing::get(async move || ([(CONTENT_TYPE, "application/json")], text.clone())));
+    if let Some(secret) = ctx.config.events_secret.clone() {
+        public = public.merge(events.clone().layer(from_fn_with_state(secret, bearer_of_secret)));
+    }
+    Ok(App {
+        public: edge::wrap(public.with_state(ctx.clone())),
+        events: edge::wrap(events.with_state(ctx.clone())),
+        openapi,
+        manifests,
+    })
+}
+
+/// Compares digests, so that timing tells nothing of the secret.
+async fn bearer_of_secret(State(secret): State<String>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted = format!("Bearer {secret}");
+    let digest = |text: &str| ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    if digest(given).as_ref() != digest(&wanted).as_ref() {
+        return Problem::new(Kind::NotFound).into_response();
+    }
+    next.run(request).await
+}
+
+/// State of a process or of what it depends on.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    /// `ok`
+    status: &'static str,
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+async fn healthz() -> axum::Json<Health> {
+    axum::Json(Health { status: "ok" })
+}
+
+const PING: Statement<Value> = Statement::new("ping", "select jsonb_build_object('ok', true)");
+
+/// Whether what it depends on answers too.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses((status = 200, body = Health)))]
+async fn readyz(State(ctx): State<Ctx>) -> Result<axum::Json<Health>, Problem> {
+    ctx.db.one(&PING, params![]).await?;
+    Ok(axum::Json(Health { status: "ok" }))
+}

@@ -1,0 +1,93 @@
+//! From a function to a process: the same binary is a container and a Lambda.
+
+mod assemble;
+pub mod lambda;
+pub mod native;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub use assemble::{App, assemble};
+use store::Db;
+use store::pg::Pg;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deliver::{Deliver, Http, Subscription};
+use crate::keys::Keys;
+use crate::mail::Mailer;
+use crate::{Ctx, Function, Parts, telemetry};
+
+/// What stops a process from starting.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The `main` of one function: a Lambda where the platform says so, an HTTP server elsewhere.
+pub fn main(function: Function) -> ExitCode {
+    run(|config| async move {
+        let ctx = context(&config, Arc::new(standalone_deliver(&config)), standalone_subscriptions(&config))?;
+        let app = assemble(&[function], &ctx)?;
+        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+            lambda::serve(function.name, app).await
+        } else {
+            native::serve(&config, app, native::stop_signal()).await
+        }
+    })
+}
+
+/// Reads the configuration, starts logging and a runtime, and runs `start` to its end.
+pub fn run<F: Future<Output = Result<(), StartError>>>(start: impl FnOnce(Config) -> F) -> ExitCode {
+    let outcome = Config::from_env().map_err(StartError::from).and_then(|config| {
+        telemetry::start(config.is_development());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(start(config))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The context of a process, from its configuration alone.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn context(
+    config: &Config, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
+) -> Result<Ctx, StartError> {
+    let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
+    let db: Arc<dyn Db> = Arc::new(Pg::lazy(url, config.database_pool)?);
+    context_over(config, db, Arc::new(Clock::default()), deliver, subscriptions)
+}
+
+/// The context of a process over a database that is already chosen.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn context_over(
+    config: &Config, db: Arc<dyn Db>, clock: Arc<Clock>, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
+) -> Result<Ctx, StartError> {
+    let signing = config.signing_key.as_deref().ok_or("CARNET_SIGNING_KEY: is missing")?;
+    let master = config.master_key.as_deref().ok_or("CARNET_MASTER_KEY: is missing")?;
+    Ok(Ctx::new(Parts {
+        db,
+        clock,
+        keys: Keys::from_base64(signing, master)?,
+        mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
+        deliver,
+        subscriptions,
+        config: config.clone(),
+    }))
+}
+
+/// Events by HTTP, for a function that runs without its neighbours.
+pub fn standalone_deliver(config: &Config) -> Http {
+    Http::new(config.consumer_url.as_deref().unwrap_or("http://{consumer}"), config.events_secret.clone())
+}
+
+/// Who wants which event, as the configuration says.
+pub fn standalone_subscriptions(config: &Config) -> Vec<Subscription> {
+    Subscription::parse_list(config.subscriptions.as_deref().unwrap_or_default())
+}

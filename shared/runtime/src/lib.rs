@@ -1,0 +1,31 @@
+//! What every function stands on. A function is an `axum::Router` built from a [`Ctx`]; every trigger ends as an
+//! `http::Request` on it.
+
+pub mod actor;
+pub mod clock;
+pub mod config;
+mod ctx;
+pub mod deliver;
+pub mod edge;
+pub mod events;
+pub mod function;
+pub mod host;
+pub mod input;
+pub mod keys;
+pub mod lang;
+pub mod mail;
+pub mod openapi;
+pub mod page;
+pub mod problem;
+pub mod telemetry;
+pub mod texts;
+pub mod view;
+pub mod words;
+
+pub use actor::Actor;
+pub use ctx::{Ctx, Parts};
+pub use function::{Function, Manifest};
+pub use input::{IdempotencyKey, Input, Params, Segment};
+pub use lang::Lang;
+pub use problem::{Kind, Problem};
+pub use words::Words;

@@ -1,0 +1,252 @@
+//! The only place that turns errors into HTTP: RFC 9457 `application/problem+json`.
+//!
+//! `type` is stable and can be dereferenced on the gateway; `title` is in the caller's language; `field` names what was
+//! wrong. A failure of ours is logged once, at the edge, with its chain; its body says nothing of it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use domain::appointment::{BookingError, Busy, ChangeError};
+use domain::availability::SearchError;
+use domain::ids::PatientId;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::DbError;
+
+use crate::lang::Lang;
+use crate::texts;
+
+macro_rules! kinds {
+    ($($name:ident = $status:ident $slug:literal $doc:literal),* $(,)?) => {
+        /// What can go wrong, as a client sees it. The slug is the end of the problem's `type`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $(#[doc = $doc] $name),* }
+
+        impl Kind {
+            /// Every kind, for the documentation and the tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// The stable name.
+            pub const fn slug(self) -> &'static str { match self { $(Self::$name => $slug),* } }
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode { match self { $(Self::$name => StatusCode::$status),* } }
+            /// What it means, in English, for the documentation.
+            pub const fn meaning(self) -> &'static str { match self { $(Self::$name => $doc),* } }
+        }
+    };
+}
+
+kinds! {
+    JsonMalformed = BAD_REQUEST "json-malformed" "The body is not JSON.",
+    JsonTooDeep = BAD_REQUEST "json-too-deep" "The body nests deeper than 16 levels.",
+    BodyUnreadable = BAD_REQUEST "body-unreadable" "The body could not be read to its end.",
+    IdempotencyKeyMissing = BAD_REQUEST "idempotency-key-missing" "The Idempotency-Key header is missing.",
+    IdempotencyKeyInvalid = BAD_REQUEST "idempotency-key-invalid" "The Idempotency-Key is not 1 to 128 visible ASCII characters.",
+    Unauthenticated = UNAUTHORIZED "unauthenticated" "No valid access token came with the request.",
+    SignInFailed = UNAUTHORIZED "sign-in-failed" "The e-mail and password do not match an account.",
+    SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
+    NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
+    SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
+    SlotTaken = CONFLICT "slot-taken" "Somebody else has that time: the practitioner or the patient is busy.",
+    SlotPast = CONFLICT "slot-past" "That time has passed.",
+    SlotNotOffered = CONFLICT "slot-not-offered" "That time is not, or no longer, among those offered for this reason.",
+    SlotTooSoon = CONFLICT "slot-too-soon" "That time is nearer than the notice the practitioner asks for.",
+    SlotBeyondHorizon = CONFLICT "slot-beyond-horizon" "That time is further away than may be booked.",
+    OfferChanged = CONFLICT "offer-changed" "The practitioner's rules changed while you were booking: look again.",
+    AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
+    AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
+    AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
+    AccountExists = CONFLICT "account-exists" "There is already an account with this e-mail.",
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
+    JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",
+    FieldInvalid = UNPROCESSABLE_ENTITY "field-invalid" "A field has a wrong type or value.",
+    FieldMissing = UNPROCESSABLE_ENTITY "field-missing" "A required field is missing.",
+    FieldUnknown = UNPROCESSABLE_ENTITY "field-unknown" "A field is not known here.",
+    RangeReversed = UNPROCESSABLE_ENTITY "range-reversed" "`from` is after `to`.",
+    RangeTooLong = UNPROCESSABLE_ENTITY "range-too-long" "The dates are too far apart.",
+    BeyondHorizon = UNPROCESSABLE_ENTITY "beyond-horizon" "The date is further away than anything can be booked.",
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "This Idempotency-Key was used for another request.",
+    EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
+    Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
+    Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
+}
+
+/// An answer that is not a success.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What went wrong.
+    pub kind: Kind,
+    field: Option<String>,
+    /// Name of a text that tells more of the field, `invalid-…`.
+    hint: Option<String>,
+    extra: Map<String, Value>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem that needs no more words.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, field: None, hint: None, extra: Map::new(), cause: None }
+    }
+
+    /// Names the field at fault, as the caller wrote it.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Names the text that tells more.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a member. Never personal data.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Keeps why, for the log only.
+    #[must_use]
+    pub fn because(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// The same told as another kind.
+    #[must_use]
+    pub fn as_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// A failure of ours.
+    pub fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(Kind::Internal).because(cause)
+    }
+
+    /// The chain of causes, for the one log line.
+    pub fn chain(&self) -> String {
+        let mut chain = Vec::new();
+        let mut next: Option<&dyn Error> = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        while let Some(error) = next {
+            chain.push(error.to_string());
+            next = error.source();
+        }
+        chain.join(": ")
+    }
+
+    /// The answer in a language.
+    pub fn render(&self, lang: Lang) -> Response {
+        let status = self.kind.status();
+        let field = self.field.as_deref().unwrap_or_default();
+        let body = Body {
+            r#type: format!("/problems/{}", self.kind.slug()),
+            title: texts::text(lang, &format!("problem-{}", self.kind.slug()), &[("field", field)]),
+            status: status.as_u16(),
+            detail: self.hint.as_deref().and_then(|hint| texts::find(lang, &format!("invalid-{hint}"), &[])),
+            field: self.field.clone(),
+            extra: self.extra.clone(),
+        };
+        let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    r#type: String,
+    title: String,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+/// The edge renders it, once it knows the caller's language.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(_) => Self::new(Kind::Unavailable).because(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+/// A booking or a move that the database refused: its named constraints are booking errors.
+pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
+    match error {
+        DbError::Constraint { name, loser, .. } if name == "reservation_no_overlap" => {
+            BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
+        }
+        error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
+        error => error.into(),
+    }
+}
+
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        let problem = |kind| Self::new(kind).field("slot");
+        match error {
+            BookingError::SlotUnknown => problem(Kind::SlotUnknown),
+            BookingError::SlotPast => problem(Kind::SlotPast),
+            BookingError::SlotNotOffered => problem(Kind::SlotNotOffered),
+            BookingError::SlotTooSoon { notice_minutes } => {
+                problem(Kind::SlotTooSoon).with("notice_minutes", notice_minutes)
+            }
+            BookingError::SlotBeyondHorizon { horizon_days } => {
+                problem(Kind::SlotBeyondHorizon).with("horizon_days", horizon_days)
+            }
+            BookingError::SlotTaken { busy } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
+            BookingError::OfferChanged => problem(Kind::OfferChanged),
+            BookingError::NoSuchPatient => Self::new(Kind::NotFound).field("patient"),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        Self::new(match error {
+            ChangeError::Begun => Kind::AppointmentBegun,
+            ChangeError::NotBooked => Kind::AppointmentNotBooked,
+            ChangeError::Changed => Kind::AppointmentChanged,
+        })
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Reversed => Self::new(Kind::RangeReversed).field("from"),
+            SearchError::TooLong { days } => Self::new(Kind::RangeTooLong).field("to").with("max_days", days),
+            SearchError::BeyondHorizon { field } => Self::new(Kind::BeyondHorizon).field(field),
+        }
+    }
+}
