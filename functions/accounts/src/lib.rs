@@ -1,0 +1,87 @@
+//! Sign up, sign in, stay signed in; the patients of an account.
+
+mod patients;
+mod sessions;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::Date;
+use domain::availability::Day;
+use domain::ids::{AccountId, PatientId};
+use domain::person::{self, Email, Name, NewPassword, Phone};
+use runtime::edge::RequestId;
+use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "accounts", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+const SIGN_UP: Statement<Account> = statement!("sign_up");
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_up))
+        .routes(routes!(sessions::sign_in))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::sign_out))
+        .routes(routes!(patients::list, patients::add))
+}
+
+/// Who signs up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewAccount {
+    email: Email,
+    password: NewPassword,
+    given_name: Name,
+    family_name: Name,
+    #[schema(value_type = String, format = Date, example = "1988-05-12")]
+    birth_date: Day,
+    phone: Option<Phone>,
+}
+
+/// An account and its own patient file.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct Account {
+    id: AccountId,
+    /// The account holder as a patient.
+    patient: PatientId,
+}
+
+/// Opens an account. Messages will be written in the language it is opened in.
+#[utoipa::path(post, path = "/v1/accounts", operation_id = "sign_up", tag = "accounts", request_body = NewAccount,
+    responses((status = 201, body = Account), (status = 409, description = "There is an account with this e-mail.")))]
+async fn sign_up(
+    State(ctx): State<Ctx>, lang: Lang, request: RequestId, Input(new): Input<NewAccount>,
+) -> Result<(StatusCode, Json<Account>), Problem> {
+    let now = ctx.now();
+    let birth_date = checked_birth_date(new.birth_date, now)?;
+    let patient = PatientId::from_uuid(Uuid::now_v7());
+    let document = json!({
+        "email": new.email, "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
+        "phone": new.phone, "language": lang, "patient": patient, "given_name": new.given_name,
+        "family_name": new.family_name, "birth_date": birth_date,
+        "wrapped_key": ctx.keys.new_patient_key(patient).map_err(Problem::internal)?, "request_id": request.to_string(),
+    });
+    let account = ctx.db.one(&SIGN_UP, params![Uuid::now_v7(), document, now]).await.map_err(|error| {
+        if error.is_constraint("account_email_key") {
+            Problem::new(Kind::AccountExists).field("email")
+        } else {
+            error.into()
+        }
+    })?;
+    Ok((StatusCode::CREATED, Json(account)))
+}
+
+fn checked_birth_date(day: Day, now: domain::Timestamp) -> Result<Date, Problem> {
+    person::birth_date(day.date(), now)
+        .map_err(|refused| Problem::new(Kind::FieldInvalid).field("birth_date").hint(refused.code()))
+}

@@ -1,0 +1,65 @@
+//! Whom an account acts for: its holder, and children.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::Date;
+use domain::availability::Day;
+use domain::ids::PatientId;
+use domain::person::Name;
+use runtime::page::Page;
+use runtime::{Actor, Ctx, Input, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+const PATIENTS: Statement<Patient> = statement!("patients");
+const ADD_PATIENT: Statement<Patient> = statement!("add_patient");
+
+/// A patient (FHIR `Patient`), as those who act for them see them.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Patient {
+    id: PatientId,
+    given_name: String,
+    family_name: String,
+    #[schema(value_type = String, format = Date)]
+    birth_date: Date,
+    /// `self`, `parent` or `guardian`: what the account is to the patient.
+    relation: String,
+}
+
+/// Lists the patients the caller acts for.
+#[utoipa::path(get, path = "/v1/patients", operation_id = "list_patients", tag = "accounts",
+    responses((status = 200, body = Page<Patient>)))]
+pub(crate) async fn list(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Page<Patient>>, Problem> {
+    let items = ctx.db.many(&PATIENTS, params![actor.id(), ctx.now(), actor.request.to_string()]).await?;
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// A child.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPatient {
+    given_name: Name,
+    family_name: Name,
+    #[schema(value_type = String, format = Date, example = "2019-09-01")]
+    birth_date: Day,
+}
+
+/// Adds a child the caller is a parent of. Sent again, it is the same child.
+#[utoipa::path(post, path = "/v1/patients", operation_id = "add_patient", tag = "accounts", request_body = NewPatient,
+    responses((status = 201, body = Patient)))]
+pub(crate) async fn add(
+    State(ctx): State<Ctx>, actor: Actor, Input(new): Input<NewPatient>,
+) -> Result<(StatusCode, Json<Patient>), Problem> {
+    let now = ctx.now();
+    let birth_date = crate::checked_birth_date(new.birth_date, now)?;
+    let id = PatientId::from_uuid(Uuid::now_v7());
+    let document = json!({
+        "id": id, "given_name": new.given_name, "family_name": new.family_name, "birth_date": birth_date,
+        "wrapped_key": ctx.keys.new_patient_key(id).map_err(Problem::internal)?, "request_id": actor.request.to_string(),
+    });
+    Ok((StatusCode::CREATED, Json(ctx.db.one(&ADD_PATIENT, params![actor.id(), document, now]).await?)))
+}

@@ -1,0 +1,123 @@
+//! List and read appointments.
+
+use axum::Json;
+use axum::extract::State;
+use domain::Timestamp;
+use domain::appointment::Status;
+use domain::availability::{Bound, NotADate, SearchError};
+use domain::ids::{AppointmentId, PatientId, PractitionerId};
+use domain::zone::Zone;
+use runtime::page::{Limit, Page, cursor, parse_cursor};
+use runtime::view::{Appointment, AppointmentRow};
+use runtime::{Actor, Ctx, Function, Kind, Lang, Params, Problem, Segment};
+use serde::Deserialize;
+use store::{Query as _, Statement, params, statement};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "appointments", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+const LIST: Statement<AppointmentRow> = statement!("list");
+const READ: Statement<AppointmentRow> = statement!("read");
+/// Days without an instant are those of metropolitan France.
+const DEFAULT_ZONE: &str = "Europe/Paris";
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+}
+
+/// Which appointments; what is given narrows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    patient: Option<PatientId>,
+    practitioner: Option<PractitionerId>,
+    /// Ending after this local day's beginning (metropolitan France) or this instant.
+    #[param(schema_with = runtime::openapi::day_or_instant, required = false)]
+    from: Option<When>,
+    /// Starting before the end of this local day, or before this instant.
+    #[param(schema_with = runtime::openapi::day_or_instant, required = false)]
+    to: Option<When>,
+    status: Option<Status>,
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
+    #[serde(default)]
+    limit: Limit<50, 200>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct When(Bound);
+
+impl TryFrom<String> for When {
+    type Error = NotADate;
+    fn try_from(text: String) -> Result<Self, NotADate> {
+        text.parse().map(Self)
+    }
+}
+
+impl Filter {
+    /// The instants of both bounds.
+    fn window(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let zone: Zone = DEFAULT_ZONE.parse().map_err(Problem::internal)?;
+        let beyond = |field| Problem::from(SearchError::BeyondHorizon { field });
+        let from = self.from.map(|when| when.0.first_instant(&zone).ok_or_else(|| beyond("from"))).transpose()?;
+        let until = self.to.map(|when| when.0.last_instant(&zone).ok_or_else(|| beyond("to"))).transpose()?;
+        if self.from.zip(self.to).is_some_and(|(from, to)| from.0.is_after(to.0, &zone)) {
+            return Err(SearchError::Reversed.into());
+        }
+        Ok((from, until))
+    }
+}
+
+/// Lists appointments of the caller's patients, by start.
+#[utoipa::path(get, path = "/v1/appointments", operation_id = "list_appointments", tag = "appointments",
+    params(Filter),
+    responses((status = 200, body = Page<Appointment>)))]
+async fn list(
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, Params(filter): Params<Filter>,
+) -> Result<Json<Page<Appointment>>, Problem> {
+    let (from, until) = filter.window()?;
+    let after: Option<(Timestamp, AppointmentId)> = parse_cursor(filter.cursor.as_deref())?;
+    let mut rows = ctx
+        .db
+        .many(
+            &LIST,
+            params![
+                actor.id(),
+                filter.patient.map(PatientId::as_uuid),
+                filter.practitioner.map(PractitionerId::as_uuid),
+                from,
+                until,
+                filter.status.map(|status| status.to_string()),
+                filter.limit.get() + 1,
+                after.map(|after| after.0),
+                after.map(|after| after.1.as_uuid()),
+                ctx.now(),
+                actor.request.to_string(),
+            ],
+        )
+        .await?;
+    let more = rows.len() > filter.limit.len();
+    rows.truncate(filter.limit.len());
+    let next_cursor = rows.last().filter(|_| more).and_then(|last| cursor(&(last.starts_at, last.id)));
+    Ok(Json(Page { items: rows.into_iter().map(|row| row.view(lang)).collect(), next_cursor }))
+}
+
+/// Reads an appointment.
+#[utoipa::path(get, path = "/v1/appointments/{id}", operation_id = "read_appointment", tag = "appointments",
+    params(("id" = AppointmentId, Path)),
+    responses((status = 200, body = Appointment)))]
+async fn read(
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<AppointmentId>,
+) -> Result<Json<Appointment>, Problem> {
+    let parameters = params![actor.id(), id.as_uuid(), ctx.now(), actor.request.to_string()];
+    let row = ctx.db.optional(&READ, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+    Ok(Json(row.view(lang)))
+}

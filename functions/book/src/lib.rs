@@ -1,0 +1,164 @@
+//! Book an open slot for a patient, or hold it for a few minutes.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::appointment::{self, Booking, BookingError, HOLD_MINUTES, Status};
+use domain::ids::{AppointmentId, PatientId};
+use domain::person::Note;
+use domain::slot_token::SlotToken;
+use domain::{SignedDuration, Timestamp};
+use runtime::keys::digest;
+use runtime::problem::booking_refused;
+use runtime::view::{Appointment, AppointmentRow};
+use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Words};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::shared::OFFER;
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "book", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+const BOOK: Statement<Booked> = statement!("book");
+const REPLAY: Statement<Booked> = statement!("replay");
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(book)).routes(routes!(hold))
+}
+
+/// What is asked for.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BookingWish {
+    /// As a search returned it.
+    #[schema(value_type = String, max_length = 200, pattern = r"^[^\x00]*$")]
+    slot: Words<200>,
+    /// Who comes; the account's own patient when not given.
+    patient: Option<PatientId>,
+    /// Words for the practitioner; kept sealed.
+    note: Option<Note>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+enum Booked {
+    Created { appointment: Box<AppointmentRow> },
+    Replayed { appointment: Box<AppointmentRow> },
+    KeyReused,
+}
+
+/// Books a slot. The same key always gives the same appointment.
+#[utoipa::path(post, path = "/v1/appointments", operation_id = "book_appointment", tag = "book", request_body = BookingWish,
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "The client's name for this booking; sent again, it gives the same answer.")),
+    responses((status = 201, body = Appointment, links(
+        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))),
+        ("cancel" = (operation_id = "cancel_appointment", parameters(("id" = "$response.body#/id")))),
+        ("move" = (operation_id = "move_appointment", parameters(("id" = "$response.body#/id")))))),
+              (status = 404, description = "No such slot, or no such patient for you."),
+              (status = 409, description = "The slot cannot be had.")))]
+async fn book(
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
+) -> Result<Created, Problem> {
+    reserve(&ctx, &actor, lang, &key, wish, Status::Booked).await
+}
+
+/// Holds a slot for five minutes. Booking it, or anything that overlaps it, for the same patient takes the hold up.
+#[utoipa::path(post, path = "/v1/holds", operation_id = "hold_slot", tag = "book", request_body = BookingWish,
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
+            description = "The client's name for this hold; sent again, it gives the same answer.")),
+    responses((status = 201, body = Appointment, links(
+        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))),
+        ("cancel" = (operation_id = "cancel_appointment", parameters(("id" = "$response.body#/id")))),
+        ("move" = (operation_id = "move_appointment", parameters(("id" = "$response.body#/id")))))),
+              (status = 404, description = "No such slot, or no such patient for you."),
+              (status = 409, description = "The slot cannot be had.")))]
+async fn hold(
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
+) -> Result<Created, Problem> {
+    reserve(&ctx, &actor, lang, &key, wish, Status::Held).await
+}
+
+type Created = (StatusCode, Json<Appointment>);
+
+async fn reserve(
+    ctx: &Ctx, actor: &Actor, lang: Lang, key: &IdempotencyKey, wish: BookingWish, status: Status,
+) -> Result<Created, Problem> {
+    let request =
+        Request { actor, key, status, now: ctx.now(), hash: digest(&serde_json::to_vec(&wish).unwrap_or_default()) };
+    let booked = match decide(ctx, &request, wish).await {
+        Ok((document, patient)) => write(ctx, &request, document, patient).await?,
+        // What was booked under this key stays booked, though the slot be past by now or the rules others.
+        Err(refused) if refused.kind.status().is_client_error() => replay(ctx, &request).await?.ok_or(refused)?,
+        Err(failed) => return Err(failed),
+    };
+    match booked {
+        Booked::Created { appointment } | Booked::Replayed { appointment } => {
+            Ok((StatusCode::CREATED, Json(appointment.view(lang))))
+        }
+        Booked::KeyReused => Err(Problem::new(Kind::IdempotencyKeyReused).field("Idempotency-Key")),
+    }
+}
+
+/// Who asks for what, when, under which key.
+struct Request<'a> {
+    actor: &'a Actor,
+    key: &'a IdempotencyKey,
+    status: Status,
+    now: Timestamp,
+    hash: String,
+}
+
+impl Request<'_> {
+    /// Keys of bookings and of holds are apart.
+    fn operation(&self) -> &'static str {
+        if self.status == Status::Held { "hold" } else { "book" }
+    }
+}
+
+/// Reads the rules and decides: the document of the write, or why not.
+async fn decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) -> Result<(Value, PatientId), Problem> {
+    let slot: SlotToken = wish.slot.parse().map_err(|_| BookingError::SlotUnknown)?;
+    let offer = ctx.db.optional(
+        &OFFER,
+        params![
+            request.actor.id(),
+            slot.practitioner.as_uuid(),
+            slot.site.as_uuid(),
+            slot.reason.as_uuid(),
+            wish.patient.map(PatientId::as_uuid),
+            slot.starts_at(),
+        ],
+    );
+    let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
+    let patient = offer.patient.as_ref().ok_or(BookingError::NoSuchPatient)?;
+    let Booking { slot, reserved } = appointment::decide(&offer, &slot, request.now)?;
+    let note = wish.note.map(|note| ctx.keys.seal(note.as_str(), patient.id, &patient.wrapped_key));
+    let document = json!({
+        "id": AppointmentId::from_uuid(Uuid::now_v7()), "practitioner": slot.practitioner, "patient": patient.id,
+        "site": slot.site, "reason": slot.reason, "channel": slot.channel,
+        "starts_at": slot.starts_at, "ends_at": slot.ends_at,
+        "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
+        "note": note.transpose().map_err(Problem::internal)?, "status": request.status,
+        "hold_expires_at": (request.status == Status::Held).then(|| request.now + SignedDuration::from_mins(HOLD_MINUTES)),
+        "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
+        "request_id": request.actor.request.to_string(),
+    });
+    Ok((document, patient.id))
+}
+
+async fn write(ctx: &Ctx, request: &Request<'_>, document: Value, patient: PatientId) -> Result<Booked, Problem> {
+    let booked = ctx.db.one(&BOOK, params![request.actor.id(), document, request.now]).await;
+    booked.map_err(|error| booking_refused(error, patient))
+}
+
+async fn replay(ctx: &Ctx, request: &Request<'_>) -> Result<Option<Booked>, Problem> {
+    let parameters = params![request.actor.id(), request.operation(), request.key.as_str(), request.hash.as_str()];
+    Ok(ctx.db.optional(&REPLAY, parameters).await?)
+}

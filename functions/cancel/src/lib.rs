@@ -1,0 +1,60 @@
+//! Cancel an appointment; its time is free again at once.
+
+use axum::Json;
+use axum::extract::State;
+use domain::appointment::{ChangeError, Current, Status};
+use domain::ids::AppointmentId;
+use domain::person::Note;
+use runtime::view::{Appointment, AppointmentRow};
+use runtime::{Actor, Ctx, Function, Input, Kind, Lang, Problem, Segment};
+use serde::Deserialize;
+use store::shared::CURRENT_APPOINTMENT;
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "cancel", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+const CANCEL: Statement<AppointmentRow> = statement!("cancel");
+const CANCELLED: Statement<AppointmentRow> = statement!("cancelled");
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(cancel))
+}
+
+/// Why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Cancellation {
+    /// In the caller's words; kept sealed.
+    reason: Note,
+}
+
+/// Cancels an appointment. Sent again, it gives the same answer.
+#[utoipa::path(post, path = "/v1/appointments/{id}/cancellation", operation_id = "cancel_appointment", tag = "book",
+    request_body = Cancellation,
+    params(("id" = AppointmentId, Path)),
+    responses((status = 200, body = Appointment), (status = 404, description = "No such appointment for you."),
+              (status = 409, description = "The appointment can no longer be cancelled.")))]
+async fn cancel(
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<AppointmentId>,
+    Input(cancellation): Input<Cancellation>,
+) -> Result<Json<Appointment>, Problem> {
+    let now = ctx.now();
+    let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![actor.id(), id.as_uuid()]).await?;
+    let current: Current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
+    if current.status == Status::Cancelled {
+        let earlier = ctx.db.optional(&CANCELLED, params![actor.id(), id.as_uuid()]).await?;
+        return Ok(Json(earlier.ok_or(ChangeError::Changed)?.view(lang)));
+    }
+    let late = current.change(now)?.late;
+    let reason = ctx.keys.seal(cancellation.reason.as_str(), current.patient, &current.wrapped_key);
+    let reason = reason.map_err(Problem::internal)?;
+    let request = actor.request.to_string();
+    let written =
+        ctx.db.optional(&CANCEL, params![actor.id(), id.as_uuid(), current.version, late, reason, now, request]);
+    Ok(Json(written.await?.ok_or(ChangeError::Changed)?.view(lang)))
+}

@@ -1,0 +1,20 @@
+-- Takes a lease on the notices of an event that are still to be sent, with all that is needed to write them.
+-- $1 event   $2 lease   $3 now   $4 lease until
+with due as (
+    select id from notice
+    where event_id = $1::uuid and state = 'planned' and (lease_until is null or lease_until <= $3::text::timestamptz)
+    order by id
+    for update skip locked
+), claimed as (
+    update notice set lease = $2::uuid, lease_until = $4::text::timestamptz, attempts = attempts + 1
+    from due where notice.id = due.id
+    returning notice.*
+)
+select jsonb_build_object(
+    'id', claimed.id, 'kind', claimed.kind, 'told', claimed.starts_at, 'recipient_kind', claimed.recipient_kind,
+    'address', coalesce(account.email, practitioner.email), 'language', coalesce(account.language, 'fr'),
+    'appointment', appointment_document(appointment))
+from claimed
+join appointment on appointment.id = claimed.appointment_id
+left join account on claimed.recipient_kind = 'account' and account.id = claimed.recipient_id
+left join practitioner on claimed.recipient_kind = 'practitioner' and practitioner.id = claimed.recipient_id

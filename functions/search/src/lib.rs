@@ -1,0 +1,20 @@
+//! Find practitioners, their pages and their free times.
+
+mod practitioners;
+mod slots;
+
+use runtime::{Ctx, Function};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "search", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new()
+        .routes(routes!(practitioners::list))
+        .routes(routes!(practitioners::read))
+        .routes(routes!(practitioners::specialties))
+        .routes(routes!(slots::list))
+}
