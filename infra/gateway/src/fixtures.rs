@@ -1,0 +1,159 @@
+//! Loads the synthetic people and places of `fixtures/` into a migrated database.
+//!
+//! Every row has a fixed id (a version 5 uuid of its stable name), so loading twice changes nothing and loading after an
+//! edit changes what was edited. What a user made has version 7 ids and is never touched: an opening that left the files
+//! is removed, a reason that left them is only no longer bookable (an appointment may point to it), and an account or a
+//! patient is created once and then belongs to whoever signs in.
+
+mod files;
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use files::{Family, Practitioner, Site, Tables};
+
+/// What the loader cannot make itself, given by the caller and asked for only when an account or patient is new.
+pub struct Secrets<'a> {
+    /// The stored form of a password.
+    pub hash_password: &'a (dyn Fn(&str) -> String + Sync),
+    /// A fresh key for a patient, wrapped by the master key.
+    pub new_wrapped_key: &'a (dyn Fn(&Uuid) -> String + Sync),
+}
+
+/// What a run found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// Practitioners in the files.
+    pub practitioners: usize,
+    /// Sites in the files.
+    pub sites: usize,
+    /// Families in the files.
+    pub families: usize,
+    /// Rows inserted, updated or removed; 0 when the database already agreed with the files.
+    pub changed: u64,
+}
+
+/// A person one may sign in as, for the start page and the walk through the main job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoAccount {
+    /// The sign-in.
+    pub email: String,
+    /// Its password, documented and worthless.
+    pub password: String,
+}
+
+/// The fixed id of a fixture row: `id("site", "pentes")`, `id("patient", "martin/leo")`.
+pub fn id(kind: &str, key: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://carnet.example/{kind}/{key}").as_bytes())
+}
+
+/// The demo accounts of the families.
+///
+/// # Errors
+/// When `families.json` is not what it should be.
+pub fn demo_accounts() -> Result<Vec<DemoAccount>, sqlx::Error> {
+    Ok(files::families()?
+        .into_iter()
+        .map(|family| DemoAccount { email: family.email, password: family.password })
+        .collect())
+}
+
+/// One statement a table, in the order the foreign keys want. Each takes `(jsonb, now)` and returns the rows it changed.
+const STATEMENTS: [(&str, &str); 10] = [
+    ("specialty", include_str!("../sql/fixtures/specialty.sql")),
+    ("resource", include_str!("../sql/fixtures/resource.sql")),
+    ("site", include_str!("../sql/fixtures/site.sql")),
+    ("practitioner", include_str!("../sql/fixtures/practitioner.sql")),
+    ("practitioner_specialty", include_str!("../sql/fixtures/practitioner_specialty.sql")),
+    ("practice", include_str!("../sql/fixtures/practice.sql")),
+    ("reason", include_str!("../sql/fixtures/reason.sql")),
+    ("opening", include_str!("../sql/fixtures/opening.sql")),
+    ("opening_exception", include_str!("../sql/fixtures/opening_exception.sql")),
+    ("family", include_str!("../sql/fixtures/family.sql")),
+];
+
+/// Makes the database agree with the files. `now` is RFC 3339. All or nothing, and one at a time.
+///
+/// # Errors
+/// When the database refuses, or a file is not what it should be ([`sqlx::Error::Decode`]).
+pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loaded, sqlx::Error> {
+    let sites: Vec<Site> = files::sites()?;
+    let practitioners: Vec<Practitioner> = files::practitioners()?;
+    let families: Vec<Family> = files::families()?;
+    let mut tables = Tables::of(&files::specialties()?, &sites, &practitioners)?;
+
+    let mut work = pool.begin().await?;
+    // Two gateways may start at once.
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('carnet fixtures', 0))").execute(&mut *work).await?;
+    let known: HashSet<String> = sqlx::query_scalar(include_str!("../sql/fixtures/known.sql"))
+        .bind(people(&families))
+        .fetch_all(&mut *work)
+        .await?
+        .into_iter()
+        .collect();
+    tables.put("family", new_people(&families, &known, secrets));
+
+    let mut changed = 0;
+    for (table, statement) in STATEMENTS {
+        let rows: i64 = sqlx::query_scalar(statement).bind(tables.take(table)).bind(now).fetch_one(&mut *work).await?;
+        changed += rows.unsigned_abs();
+    }
+    work.commit().await?;
+    Ok(Loaded { practitioners: practitioners.len(), sites: sites.len(), families: families.len(), changed })
+}
+
+fn people(families: &[Family]) -> Value {
+    json!(families.iter().map(|family| json!({
+        "email": family.email,
+        "ids": family.members.iter().map(|member| family.patient_id(member)).chain([family.account_id()]).collect::<Vec<_>>(),
+    })).collect::<Vec<_>>())
+}
+
+/// The rows of accounts, patients and guardianships that are not there yet. A family whose e-mail somebody has already
+/// signed up with is left out: its children must not become another person's.
+fn new_people(families: &[Family], known: &HashSet<String>, secrets: &Secrets<'_>) -> Value {
+    let is_known = |id: &Uuid| known.contains(&id.to_string());
+    let mut accounts = Vec::new();
+    let mut patients = Vec::new();
+    let mut guardianships = Vec::new();
+    for family in families {
+        let account = family.account_id();
+        if !is_known(&account) {
+            if known.contains(&family.email) {
+                continue;
+            }
+            accounts.push(json!({
+                "id": account, "email": family.email, "phone": family.phone, "language": family.language,
+                "password_hash": (secrets.hash_password)(&family.password),
+            }));
+        }
+        for member in &family.members {
+            let patient = family.patient_id(member);
+            if is_known(&patient) {
+                continue;
+            }
+            patients.push(json!({
+                "id": patient, "given_name": member.given_name, "family_name": member.family_name,
+                "birth_date": member.birth_date, "wrapped_key": (secrets.new_wrapped_key)(&patient),
+            }));
+            guardianships.push(json!({ "account_id": account, "patient_id": patient, "relation": member.relation }));
+        }
+    }
+    json!({ "account": accounts, "patient": patients, "guardianship": guardianships })
+}
+
+/// Loads with the keys of a context.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_with(pg: &store::pg::Pg, ctx: &runtime::Ctx) -> Result<Loaded, sqlx::Error> {
+    // Neither fails on sound keys; an empty text opens no account and no sealed word.
+    let hash_password = |password: &str| runtime::keys::hash_password(password).unwrap_or_default();
+    let new_wrapped_key =
+        |id: &Uuid| ctx.keys.new_patient_key(domain::ids::PatientId::from_uuid(*id)).unwrap_or_default();
+    let secrets = Secrets { hash_password: &hash_password, new_wrapped_key: &new_wrapped_key };
+    load(pg.pool(), &secrets, &ctx.now().to_string()).await
+}

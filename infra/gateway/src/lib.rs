@@ -1,0 +1,54 @@
+//! Every function, the queue loop and the cron loop in one process: the local gateway and the all-in-one container.
+
+pub mod dev;
+pub mod fixtures;
+pub mod generate;
+pub mod loops;
+pub mod pages;
+pub mod postgres;
+pub mod registry;
+pub mod serve;
+pub mod tools;
+
+use std::process::ExitCode;
+
+use runtime::config::Config;
+use runtime::host::{self, StartError};
+
+/// What a process of the gateway does. Without arguments: everything in one process, or with `FUNCTION=name` that function
+/// alone, also on AWS Lambda. With arguments: a tool of a developer's machine (`seed`, `story`, `bench`, `import` …).
+pub fn run(arguments: Vec<String>) -> ExitCode {
+    if let Some(tool) = arguments.first() {
+        return host::run(|config| tools::run(tool.clone(), arguments[1..].to_vec(), config));
+    }
+    match std::env::var("FUNCTION") {
+        Ok(name) => match registry::find(&name) {
+            Some(function) => host::main(function),
+            None => {
+                host::run(|_| async move { Err(StartError::from(format!("FUNCTION: there is no function {name:?}"))) })
+            }
+        },
+        Err(_) => host::run(with_database),
+    }
+}
+
+/// Serves on the database that is given, or on a private one that ends with us.
+async fn with_database(mut config: Config) -> Result<(), StartError> {
+    let _private = private_database(&mut config)?;
+    serve::serve(config).await
+}
+
+/// Starts a private PostgreSQL when no `DATABASE_URL` is given, and points the configuration at it.
+///
+/// # Errors
+/// When no PostgreSQL is installed or it does not start.
+pub fn private_database(config: &mut Config) -> Result<Option<postgres::Postgres>, StartError> {
+    if config.database_url.is_some() {
+        return Ok(None);
+    }
+    let directory = std::path::absolute(config.state.join("postgres"))?;
+    let options = postgres::Options { directory, durable: true, max_connections: 100 };
+    let server = postgres::Postgres::start(&options)?;
+    config.database_url = Some(server.url("carnet"));
+    Ok(Some(server))
+}

@@ -1,0 +1,137 @@
+//! From a configuration to a gateway that serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use runtime::clock::Clock;
+use runtime::config::Config;
+use runtime::deliver::InProcess;
+use runtime::host::{App, StartError, assemble, context_over, native};
+use runtime::{Ctx, edge};
+use store::pg::Pg;
+use store::{Db, DbError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::dev::mailbox::Mailbox;
+use crate::dev::{self, Dev};
+use crate::registry::FUNCTIONS;
+use crate::{fixtures, loops, pages};
+
+/// Pause between two tries to bring the schema up to date while the database is away.
+const MIGRATION_PAUSE: Duration = Duration::from_secs(2);
+
+/// A gateway, put together and not yet listening.
+pub struct Gateway {
+    /// The context of every function.
+    pub ctx: Ctx,
+    /// The public router, whole.
+    pub public: Router,
+    /// The merged functions.
+    pub app: App,
+}
+
+/// Puts the gateway together over a database. With a mailbox it is a developer's, and has `/dev/*`.
+///
+/// # Errors
+/// When a variable is missing or a manifest is broken.
+pub fn gateway(
+    config: &Config, db: Arc<dyn Db>, clock: Arc<Clock>, mailbox: Option<Arc<Mailbox>>,
+) -> Result<Gateway, StartError> {
+    let deliver = Arc::new(InProcess::default());
+    let ctx = context_over(config, db, clock, deliver.clone(), App::subscriptions(FUNCTIONS)?)?;
+    let app = assemble(FUNCTIONS, &ctx)?;
+    deliver.connect(app.events.clone());
+    let mut extra = pages::router(&app.manifests, config.is_development());
+    if let Some(mailbox) = mailbox.filter(|_| config.is_development()) {
+        let dev =
+            Dev { ctx: ctx.clone(), mailbox, events: app.events.clone(), manifests: app.manifests.clone().into() };
+        extra = extra.merge(dev::router(dev));
+    }
+    let public = app.public.clone().merge(edge::wrap(extra));
+    Ok(Gateway { ctx, public, app })
+}
+
+/// Serves everything until told to stop: HTTP at once, the loops as soon as the schema is there.
+///
+/// # Errors
+/// When a port cannot be had or a variable is wrong.
+pub async fn serve(mut config: Config) -> Result<(), StartError> {
+    let clock = Arc::new(Clock::default());
+    let mut mailbox = None;
+    if config.is_development() {
+        dev::keys::provide(&mut config)?;
+        let stamps = clock.clone();
+        let received = Mailbox::new(move || stamps.now());
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        config.smtp_url.get_or_insert(format!("smtp://{}", listener.local_addr()?));
+        tokio::spawn(received.clone().serve(listener));
+        mailbox = Some(received);
+    }
+    let pg = Pg::lazy(config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?, config.database_pool)?;
+    let listener = TcpListener::bind((config.bind.as_str(), config.port)).await?;
+    config.port = listener.local_addr()?.port();
+    let gateway = gateway(&config, Arc::new(pg.clone()), clock, mailbox)?;
+    let events = match config.events_port {
+        Some(port) => Some((TcpListener::bind((config.bind.as_str(), port)).await?, gateway.app.events.clone())),
+        None => None,
+    };
+    let stop = native::stop_signal();
+    let timetable = loops::timetable(&gateway.app.manifests)?;
+    let background = tokio::spawn(background(
+        config.clone(),
+        pg.clone(),
+        gateway.ctx.clone(),
+        gateway.app.clone(),
+        timetable,
+        stop.clone(),
+    ));
+    let outcome = native::serve_on(listener, gateway.public, events, stop).await;
+    background.await?;
+    pg.close().await;
+    outcome
+}
+
+/// Schema, demo data, then the loops; a database that is away is waited for while HTTP says 503.
+async fn background(
+    config: Config, pg: Pg, ctx: Ctx, app: App, timetable: Vec<loops::Ticking>, mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        match prepare(&config, &pg, &ctx).await {
+            Ok(()) => break,
+            Err(error) => tracing::error!(%error, "the database is not ready"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MIGRATION_PAUSE) => {}
+            _ = stop.changed() => return,
+        }
+    }
+    announce(&config);
+    let queue = loops::queue(app.events.clone(), ctx.clone(), stop.clone());
+    let cron = loops::cron(app.events, ctx, timetable, stop);
+    futures_util::future::join(queue, cron).await;
+}
+
+async fn prepare(config: &Config, pg: &Pg, ctx: &Ctx) -> Result<(), DbError> {
+    pg.migrate().await?;
+    if config.is_development() {
+        fixtures::load_with(pg, ctx).await.map_err(|error| DbError::Unavailable(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Tells a developer where things are.
+fn announce(config: &Config) {
+    if !config.is_development() {
+        return;
+    }
+    let base = format!("http://{}:{}", config.bind, config.port);
+    let demo = fixtures::demo_accounts().unwrap_or_default();
+    let accounts: String = demo.iter().map(|account| format!("  {}  {}\n", account.email, account.password)).collect();
+    // The one thing people read on their terminal; everything else goes to the log.
+    eprint!(
+        "\nCarnet runs on {base}\n  {base}/             what runs here\n  {base}/docs/        try the API\n  \
+         {base}/openapi.json the API's description\n  {base}/dev/mail     mails that were sent\n\nDemo sign-ins (POST /v1/sessions):\n{accounts}\n"
+    );
+}

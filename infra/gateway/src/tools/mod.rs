@@ -1,0 +1,60 @@
+//! The tools of a developer's machine, as subcommands of the gateway.
+
+mod bench;
+pub mod client;
+mod dead_letters;
+mod import;
+mod seed;
+mod story;
+
+use runtime::config::Config;
+use runtime::host::StartError;
+
+/// Runs one tool.
+///
+/// # Errors
+/// What stopped it, in words for a terminal.
+pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result<(), StartError> {
+    match tool.as_str() {
+        "bench" => bench::run(&arguments, config).await,
+        "seed" => seed::run(&arguments, config).await,
+        "story" => story::run(&arguments).await,
+        "import" => import::run(&arguments, config).await,
+        "dead-letters" => dead_letters::run(&arguments, config).await,
+        "database-url" => database_url(config),
+        other => {
+            Err(format!("there is no tool {other:?}: bench, seed, story, import, dead-letters, database-url").into())
+        }
+    }
+}
+
+/// Prints where the gateway's database is.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+fn database_url(mut config: Config) -> Result<(), StartError> {
+    let private = crate::private_database(&mut config)?;
+    println!("{}", config.database_url.unwrap_or_default());
+    drop(private);
+    Ok(())
+}
+
+/// The value of `name=value` among the arguments.
+///
+/// # Errors
+/// When it is there and does not parse.
+fn argument<T: std::str::FromStr>(arguments: &[String], name: &str) -> Result<Option<T>, StartError> {
+    arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+        .map(|value| value.parse().map_err(|_| StartError::from(format!("{name}={value:?} is not understood"))))
+        .transpose()
+}
+
+/// The triggers of every function, over the gateway's database, in this process.
+async fn events(mut config: Config) -> Result<(Option<crate::postgres::Postgres>, axum::Router), StartError> {
+    let private = crate::private_database(&mut config)?;
+    crate::dev::keys::provide(&mut config)?;
+    let pg = store::pg::Pg::lazy(config.database_url.as_deref().unwrap_or_default(), config.database_pool)?;
+    pg.migrate().await?;
+    let gateway = crate::serve::gateway(&config, std::sync::Arc::new(pg), std::sync::Arc::default(), None)?;
+    Ok((private, gateway.app.events))
+}
