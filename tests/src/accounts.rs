@@ -1,0 +1,100 @@
+//! Signing up, in, on and out.
+
+use domain::SignedDuration;
+use serde_json::json;
+
+use crate::support::App;
+
+#[tokio::test]
+async fn an_account_is_opened_once_for_an_address_whatever_its_case() {
+    let app = App::start().await;
+    app.patient_named("Ada@famille.example", "fr").await;
+    let again = json!({"email": "ada@FAMILLE.example", "password": "une autre phrase", "given_name": "Ada",
+                       "family_name": "Autre", "birth_date": "1990-01-01"});
+    let refused = app.nobody().post("/v1/accounts", &again).await;
+    assert_eq!(refused.problem(409), "account-exists");
+    let session = json!({"email": "ADA@famille.example", "password": "une phrase assez longue"});
+    app.nobody().post("/v1/sessions", &session).await.expect(201);
+    assert_eq!(app.count("select count(*) from patient where family_name = 'Autre'").await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_address_are_told_alike() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let wrong = app.nobody().post("/v1/sessions", &json!({"email": ada.email, "password": "pas celle-là"})).await;
+    let unknown = app.nobody().post("/v1/sessions", &json!({"email": "x@y.example", "password": "pas celle-là"})).await;
+    assert_eq!(wrong.problem(401), "sign-in-failed");
+    assert_eq!(wrong.body, unknown.body);
+}
+
+#[tokio::test]
+async fn an_access_token_lives_ten_minutes_and_a_refresh_token_is_good_once() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let session = json!({"email": ada.email, "password": "une phrase assez longue"});
+    let first = app.nobody().post("/v1/sessions", &session).await.expect(201);
+    assert_eq!(first["expires_in"], 600);
+    app.later(SignedDuration::from_mins(11));
+    let bearing = |pair: &serde_json::Value| app.nobody().bearing(pair["access_token"].as_str().unwrap());
+    assert_eq!(bearing(&first).get("/v1/patients").await.problem(401), "unauthenticated");
+    let refresh = |pair: &serde_json::Value| json!({"refresh_token": pair["refresh_token"]});
+    let second = app.nobody().post("/v1/sessions/refresh", &refresh(&first)).await.expect(200);
+    bearing(&second).get("/v1/patients").await.expect(200);
+    // The first again: a thief or a lost answer. The whole session ends.
+    let reused = app.nobody().post("/v1/sessions/refresh", &refresh(&first)).await;
+    assert_eq!(reused.problem(401), "session-ended");
+    let dead = app.nobody().post("/v1/sessions/refresh", &refresh(&second)).await;
+    assert_eq!(dead.problem(401), "session-ended");
+    assert_eq!(app.count("select count(*) from audit where event = 'session.end.reuse'").await, 1);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let session = json!({"email": ada.email, "password": "une phrase assez longue"});
+    let pair = app.nobody().post("/v1/sessions", &session).await.expect(201);
+    let me = app.nobody().bearing(pair["access_token"].as_str().unwrap());
+    me.post("/v1/sessions/end", &json!({})).await.expect(204);
+    let refused = app.nobody().post("/v1/sessions/refresh", &json!({"refresh_token": pair["refresh_token"]})).await;
+    assert_eq!(refused.problem(401), "session-ended");
+}
+
+#[tokio::test]
+async fn secrets_are_not_kept_in_clear() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let pair = app
+        .nobody()
+        .post("/v1/sessions", &json!({"email": ada.email, "password": "une phrase assez longue"}))
+        .await
+        .expect(201);
+    let hashes = app.sql("select to_jsonb(password_hash) from account").await;
+    assert!(
+        hashes.iter().all(|hash| hash.as_str().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$")),
+        "{hashes:?}"
+    );
+    let tokens = app.sql("select to_jsonb(hash) from refresh_token").await;
+    assert!(!tokens.contains(&pair["refresh_token"]));
+}
+
+#[tokio::test]
+async fn a_child_added_twice_is_one_child() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let child = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2020-02-29"});
+    let one = ada.post("/v1/patients", &child).await.expect(201);
+    let two = ada
+        .post("/v1/patients", &json!({"given_name": "zoe", "family_name": "EXEMPLE", "birth_date": "2020-02-29"}))
+        .await
+        .expect(201);
+    assert_eq!(one["id"], two["id"]);
+    let list = ada.get("/v1/patients").await.expect(200);
+    let relations: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|patient| patient["relation"].clone()).collect();
+    assert_eq!(relations, ["self", "parent"]);
+    let unborn = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2030-01-01"});
+    let refused = ada.post("/v1/patients", &unborn).await;
+    assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("birth_date")));
+}

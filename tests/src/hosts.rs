@@ -1,0 +1,189 @@
+//! The same functions as containers and on AWS Lambda.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use gateway::tools::client::Client as Http;
+use runtime::host::lambda;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::killing::{Running, gateway_process};
+use crate::support::app::book;
+use crate::support::{App, database};
+
+fn payload(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn an_http_api_event_is_answered_as_the_gateway_would() {
+    let app = App::start().await;
+    let answer = lambda::handle("search", &app.gateway.app, payload("lambda-http-api-v2.json")).await.unwrap();
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(false)));
+    assert_eq!(answer["headers"]["content-type"], "application/json");
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body, app.nobody().speaking("en").get("/v1/specialties").await.expect(200));
+
+    let mut wrong = payload("lambda-http-api-v2.json");
+    wrong["rawPath"] = json!("/_events/send-reminders");
+    wrong["requestContext"]["http"]["path"] = json!("/_events/send-reminders");
+    wrong["requestContext"]["http"]["method"] = json!("POST");
+    let answer = lambda::handle("send-reminders", &app.gateway.app, wrong).await.unwrap();
+    assert_eq!(answer["statusCode"], 404, "triggers are not public");
+}
+
+#[tokio::test]
+async fn of_an_sqs_batch_only_the_failed_records_come_back() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let slots = app.lyon_slots().await;
+    let appointment = book(&ada, &slots[0]).await.expect(201);
+    let mut batch = payload("sqs-batch.json");
+    let event = app
+        .sql("select jsonb_build_object('specversion', '1.0', 'id', id, 'source', '/carnet', 'type', kind, 'subject', subject,
+                     'time', occurred_at, 'datacontenttype', 'application/json', 'data', data) from outbox")
+        .await;
+    batch["Records"][0]["body"] = json!(event[0].to_string());
+    let answer = lambda::handle("notify", &app.gateway.app, batch).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2e1424d4-f796-459a-8184-9c92662be6da"}]}));
+    assert_eq!(app.mails(&ada.email).len(), 1, "{appointment}");
+}
+
+#[tokio::test]
+async fn a_tick_runs_the_function_and_a_failing_one_is_told_to_the_platform() {
+    let app = App::start().await;
+    let tick = payload("eventbridge-tick.json");
+    assert_eq!(lambda::handle("send-reminders", &app.gateway.app, tick.clone()).await.unwrap(), json!({}));
+    app.pool().close().await;
+    assert!(lambda::handle("send-reminders", &app.gateway.app, tick).await.is_err());
+    assert!(lambda::handle("search", &app.gateway.app, json!({"what": "is this"})).await.is_err());
+}
+
+/// The platform's side of the Lambda Runtime API: gives invocations, takes answers.
+#[derive(Clone, Default)]
+struct Platform {
+    waiting: Arc<Mutex<Vec<Value>>>,
+    answers: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+async fn next(State(platform): State<Platform>) -> impl IntoResponse {
+    loop {
+        let next = platform.waiting.lock().unwrap().pop();
+        if let Some(event) = next {
+            let mut headers = HeaderMap::new();
+            headers.insert("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".parse().unwrap());
+            headers.insert("lambda-runtime-deadline-ms", "9999999999999".parse().unwrap());
+            headers.insert(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:eu-west-3:1:function:search".parse().unwrap(),
+            );
+            return (headers, Json(event));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn answered(
+    State(platform): State<Platform>, Path((_, kind)): Path<(String, String)>, body: axum::body::Bytes,
+) -> StatusCode {
+    platform.answers.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
+    StatusCode::ACCEPTED
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_binary_serves_invocations_of_the_lambda_runtime_api() {
+    let url = database::fresh().await;
+    let platform = Platform::default();
+    platform.waiting.lock().unwrap().push(payload("lambda-http-api-v2.json"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let router = Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answered))
+        .with_state(platform.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (signing, master) = database::keys();
+    let mut function = gateway_process()
+        .envs([
+            ("FUNCTION", "search"),
+            ("DATABASE_URL", &url),
+            ("CARNET_SIGNING_KEY", signing),
+            ("CARNET_MASTER_KEY", master),
+        ])
+        .envs([
+            ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "search"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ])
+        .envs([
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "x"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "x"),
+        ])
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    for _ in 0..300 {
+        if !platform.answers.lock().unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    function.kill().await.unwrap();
+    let answers = platform.answers.lock().unwrap().clone();
+    assert_eq!((answers[0].0.as_str(), &answers[0].1["statusCode"]), ("response", &json!(200)), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_function_alone_serves_its_own_routes_and_its_trigger_to_who_bears_the_secret() {
+    let url = database::fresh().await;
+    let running = Running::start(&url, &[("FUNCTION", "expire-holds"), ("EVENTS_SECRET", "the secret")]).await;
+    let http = Http::new(&running.address);
+    assert_eq!(http.send(Method::GET, "/healthz", None, None).await.unwrap().0, StatusCode::OK);
+    assert_eq!(http.send(Method::GET, "/v1/specialties", None, None).await.unwrap().0, StatusCode::NOT_FOUND);
+    let tick =
+        async |http: &Http| http.send(Method::POST, "/_events/expire-holds", Some(&json!({})), None).await.unwrap().0;
+    assert_eq!(tick(&http).await, StatusCode::NOT_FOUND);
+    assert_eq!(tick(&http.bearing("not it")).await, StatusCode::NOT_FOUND);
+    assert_eq!(tick(&http.bearing("the secret")).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_the_gateway_finishes_what_is_under_way() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let mut running = Running::start(&app.url, &[("CARNET_ENV", "development")]).await;
+    // Hashing a password takes a while: long enough to be told to stop meanwhile.
+    let http = Http::new(&running.address);
+    let session = json!({"email": ada.email, "password": "une phrase assez longue"});
+    let requests: Vec<_> = (0..8).map(|_| http.send(Method::POST, "/v1/sessions", Some(&session), None)).collect();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        running.signal("TERM");
+    };
+    let (answers, ()) = futures_util::future::join(futures_util::future::join_all(requests), stop).await;
+    for answer in answers {
+        assert_eq!(answer.expect("an answer, not a broken connection").0, StatusCode::CREATED);
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(20), running.process.wait()).await.expect("it ends");
+    assert!(ended.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_process_without_its_variables_says_which_and_ends() {
+    let mut process = gateway_process();
+    process.envs([("FUNCTION", "book"), ("DATABASE_URL", "postgres://localhost/x")]).env_remove("CARNET_SIGNING_KEY");
+    let output = process.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("CARNET_SIGNING_KEY"), "{said}");
+    assert!(!output.status.success());
+}

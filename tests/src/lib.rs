@@ -1,0 +1,1 @@
+//! Empty: the tests are one binary, `src/main.rs`, so that one link serves them all.

@@ -1,0 +1,19 @@
+//! One binary that speaks HTTP to the merged router, each test in a database of its own cloned from a migrated template,
+//! with a clock it sets and a mail server it reads. Names are sentences.
+
+mod support;
+
+mod accounts;
+mod booking;
+mod changing;
+mod edge;
+mod hosts;
+mod house;
+mod imports;
+mod killing;
+mod notices;
+mod outage;
+mod races;
+mod search;
+mod statements;
+mod walker;

@@ -1,0 +1,225 @@
+//! The product as a test sees it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use domain::ids::{AccountId, SessionId};
+use domain::{SignedDuration, Timestamp};
+use futures_util::future::BoxFuture;
+use gateway::dev::mailbox::{Mailbox, Received};
+use gateway::serve::Gateway;
+use http_body_util::BodyExt as _;
+use runtime::clock::Clock;
+use serde_json::{Value, json};
+use store::pg::Pg;
+use store::{Db, DbError, Param, Row};
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use super::client::{Answer, Client};
+use super::database;
+
+/// When every test begins: Monday 2 March 2026, 9:00 in Paris.
+pub const MONDAY: &str = "2026-03-02T08:00:00Z";
+
+/// A database that counts what it is asked.
+pub struct Counting {
+    inner: Pg,
+    /// Statements so far.
+    pub count: AtomicUsize,
+    /// Their texts.
+    pub seen: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Db for Counting {
+    fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.seen.lock().unwrap().insert(sql);
+        self.inner.rows(sql, params)
+    }
+}
+
+/// A gateway in process, with its database, clock and mail server.
+pub struct App {
+    pub gateway: Gateway,
+    pub db: Arc<Counting>,
+    pub mailbox: Arc<Mailbox>,
+    pub url: String,
+    people: AtomicU32,
+}
+
+impl App {
+    /// On a fresh database, on [`MONDAY`].
+    pub async fn start() -> Self {
+        let url = database::fresh().await;
+        Self::on(url, &[]).await
+    }
+
+    /// On a given database, with variables.
+    pub async fn on(url: String, variables: &[(&str, &str)]) -> Self {
+        let clock = Arc::new(Clock::default());
+        clock.set(MONDAY.parse().unwrap());
+        let stamps = clock.clone();
+        let mailbox = Mailbox::new(move || stamps.now());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let smtp = format!("smtp://{}", listener.local_addr().unwrap());
+        tokio::spawn(mailbox.clone().serve(listener));
+        let mut config = database::config(variables);
+        config.smtp_url.get_or_insert(smtp);
+        let inner = Pg::lazy(&url, 16).unwrap();
+        let db = Arc::new(Counting { inner, count: AtomicUsize::new(0), seen: Mutex::default() });
+        let gateway = gateway::serve::gateway(&config, db.clone(), clock, Some(mailbox.clone())).unwrap();
+        Self { gateway, db, mailbox, url, people: AtomicU32::new(0) }
+    }
+
+    /// Nobody.
+    pub fn nobody(&self) -> Client {
+        Client::new(self.gateway.public.clone())
+    }
+
+    /// A new account, signed up and in by HTTP.
+    pub async fn patient(&self) -> Client {
+        let number = self.people.fetch_add(1, Ordering::Relaxed);
+        self.patient_named(&format!("patient-{number}@famille.example"), "fr").await
+    }
+
+    /// A new account with that address, opened in that language.
+    pub async fn patient_named(&self, email: &str, language: &str) -> Client {
+        let account = json!({"email": email, "password": "une phrase assez longue", "given_name": "Ada",
+                             "family_name": "Exemple", "birth_date": "1988-05-12"});
+        let opened = self.nobody().speaking(language).post("/v1/accounts", &account).await.expect(201);
+        let session = json!({"email": email, "password": "une phrase assez longue"});
+        let session = self.nobody().post("/v1/sessions", &session).await.expect(201);
+        self.nobody().speaking(language).bearing(session["access_token"].as_str().unwrap()).who(email, &opened)
+    }
+
+    /// Many accounts at once, without the work of hashing passwords: for races.
+    pub async fn crowd(&self, size: usize) -> Vec<Client> {
+        let people: Vec<(Uuid, Uuid)> = (0..size).map(|_| (Uuid::now_v7(), Uuid::now_v7())).collect();
+        let rows: Vec<Value> = people
+            .iter()
+            .map(|(account, patient)| {
+                let key = self.gateway.ctx.keys.new_patient_key(domain::ids::PatientId::from_uuid(*patient)).unwrap();
+                json!({"account": account, "patient": patient, "key": key})
+            })
+            .collect();
+        let sql = "with people as (select * from jsonb_to_recordset($1) as p (account uuid, patient uuid, key text)),
+            a as (insert into account (id, email, password_hash, created_at)
+                  select account, account || '@foule.example', '-', now() from people),
+            r as (insert into resource (id, kind) select patient, 'patient' from people),
+            p as (insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
+                  select patient, 'Un', 'Parmi', '1990-01-01', key, now() from people)
+            insert into guardianship (account_id, patient_id, relation, since)
+            select account, patient, 'self', now() from people";
+        sqlx::query(sql).bind(Value::Array(rows)).execute(self.pool()).await.unwrap();
+        let token = |account| {
+            let session = SessionId::from_uuid(Uuid::now_v7());
+            self.gateway.ctx.keys.issue(AccountId::from_uuid(account), session, self.now()).unwrap()
+        };
+        people.iter().map(|(account, _)| self.nobody().bearing(&token(*account))).collect()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.gateway.ctx.now()
+    }
+
+    /// Moves the clock.
+    pub fn at(&self, instant: &str) {
+        self.gateway.ctx.clock.set(instant.parse().unwrap());
+    }
+
+    /// Moves the clock forward.
+    pub fn later(&self, by: SignedDuration) {
+        self.gateway.ctx.clock.set(self.now() + by);
+    }
+
+    /// Lets every tick run once and carries all events that are due.
+    pub async fn settle(&self) {
+        gateway::loops::settle(&self.gateway.app.events, &self.gateway.app.manifests).await;
+    }
+
+    /// What arrived at an address.
+    pub fn mails(&self, to: &str) -> Vec<Received> {
+        self.mailbox.received(Some(to))
+    }
+
+    pub fn pool(&self) -> &sqlx::PgPool {
+        self.db.inner.pool()
+    }
+
+    /// Rows of a query, each its first column as JSON.
+    pub async fn sql(&self, sql: &'static str) -> Vec<Value> {
+        sqlx::query_scalar(sql).fetch_all(self.pool()).await.unwrap()
+    }
+
+    /// One number.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.pool()).await.unwrap()
+    }
+
+    /// Posts to a function's trigger.
+    pub async fn event(&self, function: &str, body: impl Into<Body>) -> (StatusCode, Value) {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("/_events/{function}"))
+            .header("content-type", "application/cloudevents+json")
+            .body(body.into())
+            .unwrap();
+        let response = self.gateway.app.events.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    /// Serves on a real port; the address.
+    pub async fn listen(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router: Router = self.gateway.public.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    /// Somebody who can be booked, by specialty and town of the fixtures, with a fortnight of slots of one reason.
+    pub async fn slots(&self, query: &str) -> Vec<Value> {
+        let page = self.nobody().get(&format!("/v1/slots?{query}")).await.expect(200);
+        let items = page["items"].as_array().unwrap().clone();
+        assert!(!items.is_empty(), "no slot for {query}");
+        items
+    }
+
+    /// Slots of one reason of one speech therapist in Lyon, from Thursday 5 March 2026 on.
+    pub async fn lyon_slots(&self) -> Vec<Value> {
+        // Always the same: the first by name, whoever is free first.
+        let page = self.nobody().get("/v1/practitioners?specialty=orthophoniste&place=Lyon&limit=1").await.expect(200);
+        let practitioner = page["items"][0]["id"].as_str().unwrap().to_owned();
+        let page = self.nobody().get(&format!("/v1/practitioners/{practitioner}")).await.expect(200);
+        let id = |list: &str| page[list][0]["id"].as_str().unwrap().to_owned();
+        let query = format!("practitioner={practitioner}&reason={}&site={}", id("reasons"), id("sites"));
+        self.slots(&format!("{query}&from=2026-03-05&to=2026-04-05&limit=500")).await
+    }
+}
+
+/// Books a slot for the caller.
+pub async fn book(client: &Client, slot: &Value) -> Answer {
+    let key = Uuid::now_v7().to_string();
+    client.post_with_key("/v1/appointments", &json!({"slot": slot["slot"]}), &key).await
+}
+
+impl App {
+    /// A token for the same account at the present time: the clock was moved, and the old one has expired.
+    pub async fn fresh_token(&self, client: &Client) -> String {
+        let account: Uuid = sqlx::query_scalar("select id from account where email = $1")
+            .bind(&client.email)
+            .fetch_one(self.pool())
+            .await
+            .unwrap();
+        let session = SessionId::from_uuid(Uuid::now_v7());
+        self.gateway.ctx.keys.issue(AccountId::from_uuid(account), session, self.now()).unwrap()
+    }
+}

@@ -1,0 +1,8 @@
+//! What a test stands on.
+
+pub mod app;
+pub mod client;
+pub mod database;
+
+pub use app::App;
+pub use client::Client;
