@@ -31,10 +31,14 @@ select jsonb_build_object(
           and e.ends >= ($2::text::timestamptz at time zone 'UTC') - interval '1 day'
           and e.starts <= ($3::text::timestamptz at time zone 'UTC') + interval '1 day'),
     'busy', (
+        -- Touching times become one: full weeks are a few rows.
         select coalesce(jsonb_agg(jsonb_build_array(
-            extract(epoch from lower(r.during))::int8, extract(epoch from upper(r.during))::int8)), '[]')
-        from reservation r
-        where r.resource_id = practitioner.id and r.active and (r.expires_at is null or r.expires_at > $4::text::timestamptz)
-          and r.during && tstzrange($2::text::timestamptz - interval '1 day', $3::text::timestamptz + interval '1 day')))
+            date_part('epoch', lower(span))::int8, date_part('epoch', upper(span))::int8)), '[]')
+        from unnest((
+            select range_agg(r.during) from reservation r
+            where r.resource_id = practitioner.id and r.active
+              and (r.expires_at is null or r.expires_at > $4::text::timestamptz)
+              and r.during && tstzrange($2::text::timestamptz - interval '1 day', $3::text::timestamptz + interval '1 day')
+        )) span))
 from practitioner
 where practitioner.id = $1::uuid and practitioner.active

@@ -1,5 +1,6 @@
 //! Find practitioners, their pages and their free times.
 
+mod page;
 mod practitioners;
 mod slots;
 
@@ -14,7 +15,7 @@ pub const FUNCTION: Function =
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(practitioners::list))
-        .routes(routes!(practitioners::read))
-        .routes(routes!(practitioners::specialties))
+        .routes(routes!(page::read))
+        .routes(routes!(page::specialties))
         .routes(routes!(slots::list))
 }

@@ -5,9 +5,10 @@ use axum::extract::State;
 use domain::Timestamp;
 use domain::agenda::{Agenda, Channel, Wish};
 use domain::availability::{Bound, Day, Window};
-use domain::ids::{PractitionerId, ReasonId, SiteId};
+use domain::holidays::HolidayCalendar;
+use domain::ids::{PractitionerId, SiteId};
 use runtime::page::{Limit, Page, cursor, parse_cursor};
-use runtime::{Ctx, Kind, Lang, Params, Problem, Segment, Words, view};
+use runtime::{Ctx, Kind, Lang, Params, Problem, Words, view};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Param, Query, Statement, params, statement};
@@ -15,14 +16,13 @@ use utoipa::{IntoParams, ToSchema};
 
 /// How far ahead the first free time is looked for, in days.
 const NEXT_FREE_DAYS: i64 = 183;
-/// How many practitioners of a place are read to find those free on one day.
-const DAY_CANDIDATES: i64 = 200;
+/// How many more than wanted are read to find those free on one day: the statement already leaves out whoever has no
+/// stretch left, but does not know every rule.
+const DAY_SPARE: i64 = 20;
 /// Radius when `near` is given alone, in kilometres.
 const DEFAULT_RADIUS_KM: f64 = 20.0;
 
 const FIND: Statement<Found> = statement!("practitioners");
-const PAGE: Statement<PageRow> = statement!("practitioner");
-const SPECIALTIES: Statement<SpecialtyRow> = statement!("specialties");
 
 /// What is looked for. Everything is optional; what is given narrows.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -111,12 +111,12 @@ pub(crate) struct SpecialtyRow {
 }
 
 impl SpecialtyRow {
-    fn view(self, lang: Lang) -> Specialty {
+    pub(crate) fn view(self, lang: Lang) -> Specialty {
         Specialty { code: self.code, label: pick(lang, self.label_fr, self.label_en) }
     }
 }
 
-fn pick(lang: Lang, fr: String, en: String) -> String {
+pub(crate) fn pick(lang: Lang, fr: String, en: String) -> String {
     match lang {
         Lang::Fr => fr,
         Lang::En => en,
@@ -178,7 +178,8 @@ pub(crate) async fn list(
     let now = ctx.now();
     let window = search.window(now)?;
     let limit = search.limit.len();
-    let candidates = if search.free_on.is_some() { DAY_CANDIDATES } else { search.limit.get() } + 1;
+    let spare = if search.free_on.is_some() { DAY_SPARE } else { 0 };
+    let candidates = search.limit.get() + spare + 1;
     let mut found = ctx.db.many(&FIND, search.params(window, candidates, now)?).await?;
     let mut more = found.len() == usize::try_from(candidates).unwrap_or(usize::MAX);
     if more {
@@ -243,8 +244,9 @@ impl Search {
             window.until,
             candidates,
             self.after()?,
-            self.free_on.is_some(),
+            self.free_on.map(|day| day.date().to_string()),
             now,
+            self.free_on.map(holidays_of).unwrap_or_default(),
         ])
     }
 
@@ -253,6 +255,12 @@ impl Search {
         let after: Option<(bool, f64, String, PractitionerId)> = parse_cursor(self.cursor.as_deref())?;
         Ok(after.map(|(online, km, name, id)| serde_json::json!([online, km, name.replace('\0', ""), id])))
     }
+}
+
+/// The calendars in which a day is a public holiday.
+fn holidays_of(day: Day) -> Vec<String> {
+    let all = HolidayCalendar::ALL.into_iter();
+    all.filter(|(calendar, _)| calendar.is_holiday(day.date()).is_some()).map(|(_, name)| name.to_owned()).collect()
 }
 
 fn jiff_days(days: i64) -> domain::SignedDuration {
@@ -304,134 +312,6 @@ impl Found {
             distance_km: self.distance_km.map(|km| (km * 10.0).round() / 10.0),
         })
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct PageRow {
-    id: PractitionerId,
-    rpps: Option<String>,
-    name: String,
-    languages: Vec<String>,
-    phone: Option<String>,
-    online: bool,
-    specialties: Vec<SpecialtyRow>,
-    sites: Vec<Site>,
-    reasons: Vec<ReasonRow>,
-    fees: Vec<Fee>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ReasonRow {
-    id: ReasonId,
-    label_fr: String,
-    label_en: String,
-    specialty: String,
-    channel: Channel,
-    duration_minutes: i64,
-    notice_minutes: i64,
-    horizon_days: i64,
-    late_notice_minutes: i64,
-    fee_min_cents: Option<i64>,
-    fee_max_cents: Option<i64>,
-}
-
-/// Why one may come (FHIR `HealthcareService`).
-#[derive(Debug, Serialize, ToSchema)]
-struct Reason {
-    id: ReasonId,
-    /// In the caller's language.
-    label: String,
-    /// Code of the specialty.
-    specialty: String,
-    channel: Channel,
-    /// Length of the appointment.
-    duration_minutes: i64,
-    /// It cannot be booked with less notice.
-    notice_minutes: i64,
-    /// It cannot be booked further ahead.
-    horizon_days: i64,
-    /// A change with less notice is late.
-    late_notice_minutes: i64,
-    /// In euro cents.
-    fee_min_cents: Option<i64>,
-    /// In euro cents.
-    fee_max_cents: Option<i64>,
-}
-
-/// What is asked for a specialty and a channel.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct Fee {
-    /// Code of the specialty.
-    specialty: String,
-    channel: Channel,
-    /// In euro cents.
-    fee_min_cents: Option<i64>,
-    /// In euro cents.
-    fee_max_cents: Option<i64>,
-}
-
-/// The page of a practitioner.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PractitionerPage {
-    id: PractitionerId,
-    /// Number in the national directory.
-    rpps: Option<String>,
-    name: String,
-    languages: Vec<String>,
-    phone: Option<String>,
-    /// Whether times can be booked here.
-    online: bool,
-    specialties: Vec<Specialty>,
-    sites: Vec<Site>,
-    reasons: Vec<Reason>,
-    fees: Vec<Fee>,
-}
-
-/// Reads the page of a practitioner: specialties, fees, places and their access, reasons to come.
-#[utoipa::path(get, path = "/v1/practitioners/{id}", operation_id = "read_practitioner", tag = "find",
-    params(("id" = PractitionerId, Path)),
-    responses((status = 200, body = PractitionerPage)))]
-pub(crate) async fn read(
-    State(ctx): State<Ctx>, lang: Lang, Segment(id): Segment<PractitionerId>,
-) -> Result<Json<PractitionerPage>, Problem> {
-    let row = ctx.db.optional(&PAGE, params![id.as_uuid()]).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    Ok(Json(PractitionerPage {
-        id: row.id,
-        rpps: row.rpps,
-        name: row.name,
-        languages: row.languages,
-        phone: row.phone,
-        online: row.online,
-        specialties: row.specialties.into_iter().map(|row| row.view(lang)).collect(),
-        sites: row.sites,
-        reasons: row.reasons.into_iter().map(|row| row.view(lang)).collect(),
-        fees: row.fees,
-    }))
-}
-
-impl ReasonRow {
-    fn view(self, lang: Lang) -> Reason {
-        Reason {
-            id: self.id,
-            label: pick(lang, self.label_fr, self.label_en),
-            specialty: self.specialty,
-            channel: self.channel,
-            duration_minutes: self.duration_minutes,
-            notice_minutes: self.notice_minutes,
-            horizon_days: self.horizon_days,
-            late_notice_minutes: self.late_notice_minutes,
-            fee_min_cents: self.fee_min_cents,
-            fee_max_cents: self.fee_max_cents,
-        }
-    }
-}
-
-/// Lists the specialties that are practised here.
-#[utoipa::path(get, path = "/v1/specialties", operation_id = "list_specialties", tag = "find",
-    responses((status = 200, body = Page<Specialty>)))]
-pub(crate) async fn specialties(State(ctx): State<Ctx>, lang: Lang) -> Result<Json<Page<Specialty>>, Problem> {
-    let rows = ctx.db.many(&SPECIALTIES, params![]).await?;
-    Ok(Json(Page { items: rows.into_iter().map(|row| row.view(lang)).collect(), next_cursor: None }))
 }
 
 /// The finder, for slots over several practitioners.

@@ -38,6 +38,9 @@ impl Pg {
             ("lock_timeout", "5000"),
             ("idle_in_transaction_session_timeout", "5000"),
             ("timezone", "UTC"),
+            // One text, one plan: planning the search anew for each call costs as much as running it. Every statement is
+            // written to be fast whatever its parameters are.
+            ("plan_cache_mode", "force_generic_plan"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections)

@@ -1,4 +1,4 @@
-//! `just bench practitioners=10000 appointments=1000000 seconds=5`: the measures, in one run, as a table and a line of
+//! `just bench practitioners=10000 appointments=1000000 seconds=3`: the measures, in one run, as a table and a line of
 //! JSON. Functions run as processes of their own; the load comes from one thread of this one.
 
 mod booking;
@@ -33,7 +33,7 @@ struct Bench {
 pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), StartError> {
     let practitioners = argument(arguments, "practitioners")?.unwrap_or(10_000);
     let appointments = argument(arguments, "appointments")?.unwrap_or(1_000_000);
-    let seconds = argument(arguments, "seconds")?.unwrap_or(5.0);
+    let seconds = argument(arguments, "seconds")?.unwrap_or(3.0);
     let only: Option<String> = argument(arguments, "only")?;
     // Apart from a developer's own data; durable all the same, or the figures would mean nothing.
     config.state = config.state.join("bench");

@@ -4,6 +4,7 @@ use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -35,6 +36,8 @@ pub async fn serve_on(
     public: TcpListener, router: Router, events: Option<(TcpListener, Router)>, stop: watch::Receiver<bool>,
 ) -> Result<(), StartError> {
     let mut deadline = stop.clone();
+    // Answers are written whole: there is nothing to wait for. A socket that refuses works all the same.
+    let public = public.tap_io(|stream| drop(stream.set_nodelay(true)));
     let serving = async {
         let public = axum::serve(public, router).with_graceful_shutdown(stopped(stop.clone())).into_future();
         match events {
