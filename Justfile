@@ -44,7 +44,8 @@ story *OPTIONS:
 
 # The measures, as JSON and a table.
 bench *OPTIONS:
-    CARNET_ENV=development cargo run --quiet --release --package gateway -- bench "$@"
+    cargo build --release --package gateway --package fn-search --package fn-book
+    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
 seed *COUNTS:

@@ -48,6 +48,19 @@ async fn each_statement_prepares_and_returns_one_json_document_a_row() {
 }
 
 #[tokio::test]
+async fn sql_functions_are_defined_anew_when_their_text_is_another_and_only_then() {
+    let app = App::start().await;
+    let pg = store::pg::Pg::lazy(&app.url, 2).unwrap();
+    let defined = "select count(*) from pg_proc where proname = 'busy_resource'";
+    sqlx::query("drop function busy_resource").execute(app.pool()).await.unwrap();
+    pg.migrate().await.unwrap();
+    assert_eq!(app.count(defined).await, 0, "defined again though nothing changed");
+    sqlx::query("update routine set digest = 'of another release'").execute(app.pool()).await.unwrap();
+    pg.migrate().await.unwrap();
+    assert_eq!(app.count(defined).await, 1);
+}
+
+#[tokio::test]
 async fn each_statement_is_called_by_a_walk_through_the_product() {
     let app = App::start().await;
     let ada = app.patient().await;

@@ -63,7 +63,7 @@ impl Pg {
         &self.pool
     }
 
-    /// Brings the schema up to date. Safe to run from several processes at once: sqlx holds an advisory lock.
+    /// Brings the schema up to date. Safe to run from several processes at once: both halves hold an advisory lock.
     ///
     /// # Errors
     /// [`DbError::Unavailable`] without a database, [`DbError::Bug`] when a migration fails.
@@ -71,7 +71,23 @@ impl Pg {
         migrator().run(&self.pool).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => from_sqlx(error),
             other => DbError::Bug(other.to_string()),
-        })
+        })?;
+        self.define_routines().await.map_err(from_sqlx)
+    }
+
+    /// SQL functions have no history of their own: each file is defined anew, whole, whenever its text is another.
+    async fn define_routines(&self) -> Result<(), sqlx::Error> {
+        let mut work = self.pool.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock(hashtext('carnet routines'))").execute(&mut *work).await?;
+        for (name, sql) in ROUTINES {
+            let changed = "insert into routine (name, digest) values ($1, md5($2))
+                on conflict on constraint routine_pkey do update set digest = excluded.digest
+                where routine.digest <> excluded.digest";
+            if sqlx::query(changed).bind(name).bind(sql).execute(&mut *work).await?.rows_affected() == 1 {
+                sqlx::raw_sql(sqlx::SqlStr::from_static(sql)).execute(&mut *work).await?;
+            }
+        }
+        work.commit().await
     }
 
     /// Closes every connection, waiting for the statements under way.
@@ -84,17 +100,23 @@ impl Pg {
 fn migrator() -> Migrator {
     let migrations = [
         (20_261_122_000_001, "house", include_str!("../migrations/20261122000001_house.sql")),
-        (20_261_122_000_002, "booking", include_str!("../migrations/20261122000002_booking.sql")),
+        (20_261_123_000_001, "routine", include_str!("../migrations/20261123000001_routine.sql")),
     ];
-    Migrator::with_migrations(
+    let mut migrator = Migrator::with_migrations(
         migrations
             .into_iter()
             .map(|(version, name, sql)| {
                 Migration::new(version, name.into(), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
             })
             .collect(),
-    )
+    );
+    // A release that is rolled back starts on the schema of the later one.
+    migrator.set_ignore_missing(true);
+    migrator
 }
+
+/// SQL functions, by file, in the order of who needs whom.
+const ROUTINES: [(&str, &str); 1] = [("booking", include_str!("../routines/booking.sql"))];
 
 impl Db for Pg {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {

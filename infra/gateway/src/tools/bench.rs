@@ -5,6 +5,7 @@ mod booking;
 mod load;
 mod pgbench;
 mod report;
+mod rush;
 mod searching;
 mod server;
 mod starting;
@@ -53,6 +54,9 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if wanted("booking") {
         booking::measure(&bench, &mut report).await?;
+    }
+    if wanted("rush") {
+        rush::measure(&bench, &mut report).await?;
     }
     report.print();
     Ok(())

@@ -1,10 +1,12 @@
 //! Bookings through HTTP beside the bare statement: short rounds of each in turn, since the machine is never quiet.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use runtime::clock::Clock;
 use runtime::host::StartError;
 use runtime::keys::Keys;
+use uuid::Uuid;
 
 use super::Bench;
 use super::load::{self, percentile};
@@ -67,15 +69,20 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), St
 
 /// The rate, and every time; anything but 201 is an error.
 async fn through_http(bench: &Bench, port: u16, wishes: &[Wish]) -> Result<(f64, Vec<Duration>), StartError> {
-    let key = |key: &Option<String>| key.clone().unwrap_or_default();
-    let keys = Keys::from_base64(&key(&bench.config.signing_key), &key(&bench.config.master_key))?;
-    let tokens = tokens(wishes, &keys, Clock::default().now())?;
+    let tokens = tokens_of(bench, wishes)?;
     let requests = wishes.iter().map(|wish| wish.http(&tokens[&wish.account])).collect();
     let round = load::run(port, requests, CONNECTIONS).await?;
     match round.refusal(201) {
         Some(refusal) => Err(format!("a booking was answered {refusal}").into()),
         None => Ok((round.rate(), round.answers.iter().map(|answer| answer.took).collect())),
     }
+}
+
+/// A token for every account of the wishes.
+pub(super) fn tokens_of(bench: &Bench, wishes: &[Wish]) -> Result<HashMap<Uuid, String>, StartError> {
+    let key = |key: &Option<String>| key.clone().unwrap_or_default();
+    let keys = Keys::from_base64(&key(&bench.config.signing_key), &key(&bench.config.master_key))?;
+    tokens(wishes, &keys, Clock::default().now())
 }
 
 /// A whole number of bookings for every connection.

@@ -99,6 +99,13 @@ impl World {
         Ok(found)
     }
 
+    /// One free slot, wanted by so many.
+    pub(super) async fn rush(&mut self, crowd: usize, search: u16, now: Timestamp) -> Result<Vec<Wish>, StartError> {
+        let wish = self.wishes(1, search, now).await?.pop().ok_or("no free slot")?;
+        let everybody = self.people.iter().take(crowd);
+        Ok(everybody.map(|person| Wish { account: person.account, patient: person.id, ..wish.clone() }).collect())
+    }
+
     /// The next patient in turn who has nothing else at that time, with the account that books for them.
     fn somebody(&mut self, starts_at: Timestamp, ends_at: Timestamp) -> Option<(Uuid, Uuid)> {
         for _ in 0..self.people.len() {

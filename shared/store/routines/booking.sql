@@ -4,9 +4,12 @@
 -- wait for each other and deadlock. Here every writer first takes the locks of all resources it will touch, in one
 -- order; then retires what it replaces; then places with `on conflict do nothing`, which never leaves a half-placed
 -- entry behind. The order is: idempotency key, appointment row, resource locks, reservations.
+--
+-- Of a rush on one time, all but the first few find it visibly taken (`busy_resource`) and are refused before they lock
+-- or write anything; the constraint judges the rest.
 
 -- Locks until the end of the transaction; sorted, so that no two writers hold what the other waits for.
-create function lock_resources(resources uuid[]) returns void language plpgsql as $$
+create or replace function lock_resources(resources uuid[]) returns void language plpgsql as $$
 declare
     lock_key bigint;
     former bigint;
@@ -27,7 +30,7 @@ end $$;
 
 -- Places every reservation or raises 23P01 under the constraint's own name. The loser is in DETAIL, which is not logged.
 -- The caller has locked the resources, together with all others that it touches.
-create function reserve(
+create or replace function reserve(
     for_appointment uuid, resources uuid[], durings tstzrange[], at timestamptz, until timestamptz
 ) returns void language plpgsql as $$
 declare
@@ -56,9 +59,27 @@ begin
     end loop;
 end $$;
 
+-- Which of the resources is visibly taken, the first of the list; null when none is. What gives way is not in the way:
+-- holds past their time, the actor's own holds for this patient, and the appointment that is to be moved.
+create or replace function busy_resource(
+    resources uuid[], durings tstzrange[], at timestamptz, actor uuid, patient uuid, moving uuid
+) returns uuid language plpgsql stable as $$
+begin
+    return (select wanted.resource_id
+    from unnest(resources, durings) with ordinality as wanted (resource_id, span, place)
+    join reservation taken on taken.resource_id = wanted.resource_id and taken.during && wanted.span and taken.active
+    where (taken.expires_at is null or taken.expires_at > at)
+      and taken.appointment_id is distinct from moving
+      and not exists (
+        select from appointment held
+        where taken.expires_at is not null and held.id = taken.appointment_id
+          and held.booked_by = actor and held.patient_id = patient)
+    order by wanted.place limit 1);
+end $$;
+
 -- An appointment as every function returns it. Instants are UTC; the site's zone travels beside them.
 -- In plpgsql since PostgreSQL plans the body of a function in SQL again at every call.
-create function appointment_document(a appointment) returns jsonb language plpgsql stable as $$
+create or replace function appointment_document(a appointment) returns jsonb language plpgsql stable as $$
 begin
     return (select jsonb_build_object(
         'id', a.id, 'status', a.status, 'version', a.version, 'channel', a.channel,
@@ -74,15 +95,27 @@ begin
     where site.id = a.site_id and practitioner.id = a.practitioner_id and reason.id = a.reason_id);
 end $$;
 
+-- What a key that was used before gives to a request with this hash.
+create or replace function key_outcome(earlier idempotency, hash text) returns jsonb language plpgsql immutable as $$
+begin
+    if earlier.request_hash <> hash then
+        return jsonb_build_object('outcome', 'key_reused');
+    end if;
+    return jsonb_build_object('outcome', 'replayed', 'appointment', earlier.answer);
+end $$;
+
 -- Books or holds. `wish` holds: id, practitioner, patient, site, reason, channel, starts_at, ends_at, reserved_from,
 -- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, operation, key, request_hash, request_id.
 -- Returns {"outcome": "created" | "replayed" | "key_reused", "appointment": …}.
-create function book(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+create or replace function book(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
 declare
     earlier idempotency;
     a appointment;
     answer jsonb;
     hold record;
+    loser uuid;
+    resources uuid[];
+    durings tstzrange[];
 begin
     a.id := (wish ->> 'id')::uuid;
     a.practitioner_id := (wish ->> 'practitioner')::uuid;
@@ -100,6 +133,21 @@ begin
     a.hold_expires_at := (wish ->> 'hold_expires_at')::timestamptz;
     a.note := wish ->> 'note';
 
+    resources := array[a.practitioner_id, a.patient_id];
+    durings := array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
+                     tstzrange(a.starts_at, a.ends_at)];
+
+    loser := busy_resource(resources, durings, at, actor, a.patient_id, null);
+    if loser is not null then
+        -- By this very request, sent before? A function sees what was committed since it began.
+        select * into earlier from idempotency
+        where account_id = actor and operation = wish ->> 'operation' and key = wish ->> 'key';
+        if found then
+            return key_outcome(earlier, wish ->> 'request_hash');
+        end if;
+        raise exception 'resource is taken'
+            using errcode = '23P01', constraint = 'reservation_no_overlap', detail = loser;
+    end if;
     answer := appointment_document(a);
 
     insert into idempotency (account_id, operation, key, request_hash, answer, created_at)
@@ -109,10 +157,7 @@ begin
         -- A function sees what was committed while it waited; a plain statement would not.
         select * into earlier from idempotency
         where account_id = actor and operation = wish ->> 'operation' and key = wish ->> 'key';
-        if earlier.request_hash <> wish ->> 'request_hash' then
-            return jsonb_build_object('outcome', 'key_reused');
-        end if;
-        return jsonb_build_object('outcome', 'replayed', 'appointment', earlier.answer);
+        return key_outcome(earlier, wish ->> 'request_hash');
     end if;
 
     -- The rules this was decided on must still be the rules. (Raised, so that the key is not spent on it.)
@@ -122,7 +167,7 @@ begin
         raise exception 'the offer has changed' using errcode = '23P01', constraint = 'offer_unchanged';
     end if;
 
-    perform lock_resources(array[a.practitioner_id, a.patient_id]);
+    perform lock_resources(resources);
     -- The actor's own hold gives way to the booking it was held for.
     for hold in
         select held.id from appointment held
@@ -135,11 +180,7 @@ begin
     end loop;
 
     insert into appointment values (a.*);
-    perform reserve(
-        a.id, array[a.practitioner_id, a.patient_id],
-        array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
-              tstzrange(a.starts_at, a.ends_at)],
-        at, a.hold_expires_at);
+    perform reserve(a.id, resources, durings, at, a.hold_expires_at);
 
     if a.status = 'booked' then
         insert into outbox (kind, subject, data, occurred_at)
@@ -155,14 +196,28 @@ end $$;
 -- Moves a booked appointment, keeping the old time unless the new one is placed: the whole statement fails or none of it.
 -- `wish` holds: appointment, version, practitioner, site, reason, channel, starts_at, ends_at, reserved_from,
 -- reserved_until, agenda_version, request_id. Null when the appointment is no longer at that version.
-create function move_appointment(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+create or replace function move_appointment(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
 declare
     a appointment;
     former uuid[];
+    loser uuid;
+    resources uuid[];
+    durings tstzrange[];
 begin
     select * into a from appointment
-    where id = (wish ->> 'appointment')::uuid and status = 'booked' and version = (wish ->> 'version')::integer
-    for update;
+    where id = (wish ->> 'appointment')::uuid and status = 'booked' and version = (wish ->> 'version')::integer;
+    if not found then
+        return null;
+    end if;
+    resources := array[(wish ->> 'practitioner')::uuid, a.patient_id];
+    durings := array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
+                     tstzrange((wish ->> 'starts_at')::timestamptz, (wish ->> 'ends_at')::timestamptz)];
+    loser := busy_resource(resources, durings, at, actor, a.patient_id, a.id);
+    if loser is not null then
+        raise exception 'resource is taken'
+            using errcode = '23P01', constraint = 'reservation_no_overlap', detail = loser;
+    end if;
+    perform from appointment where id = a.id and status = 'booked' and version = a.version for update;
     if not found then
         return null;
     end if;
@@ -179,7 +234,7 @@ begin
 
     -- Locks of old and new together and first: retiring and then waiting for a lock is how two swaps would deadlock.
     select array_agg(resource_id) into former from reservation where appointment_id = a.id and active;
-    perform lock_resources(former || array[(wish ->> 'practitioner')::uuid, a.patient_id]);
+    perform lock_resources(former || resources);
     update reservation set active = false where appointment_id = a.id and active;
 
     update appointment set
@@ -188,11 +243,7 @@ begin
         starts_at = (wish ->> 'starts_at')::timestamptz, ends_at = (wish ->> 'ends_at')::timestamptz,
         agreed_at = at, version = version + 1
     where id = a.id returning * into a;
-    perform reserve(
-        a.id, array[a.practitioner_id, a.patient_id],
-        array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
-              tstzrange(a.starts_at, a.ends_at)],
-        at, null);
+    perform reserve(a.id, resources, durings, at, null);
 
     insert into outbox (kind, subject, data, occurred_at)
     values ('appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
