@@ -4,9 +4,11 @@
 mod support;
 
 mod accounts;
+mod at_once;
 mod booking;
 mod changing;
 mod edge;
+mod events;
 mod hosts;
 mod house;
 mod imports;

@@ -281,6 +281,24 @@ pub async fn consistent(app: &App) {
             and not exists (select from audit where object_id = a.id and event = 'appointment.book')",
         ),
         (
+            "cancelled without event or audit",
+            "select count(*) from appointment a where status = 'cancelled'
+            and not (exists (select from outbox o where o.subject = a.id and o.kind = 'appointment.cancelled.v1')
+                 and exists (select from audit where object_id = a.id and event = 'appointment.cancel'))",
+        ),
+        (
+            "moved without event or audit",
+            "select count(*) from appointment a where status = 'booked' and version <> 1
+                + (select count(*) from outbox o where o.subject = a.id and o.kind = 'appointment.moved.v1')
+            or status = 'booked' and version <> 1
+                + (select count(*) from audit where object_id = a.id and event = 'appointment.move')",
+        ),
+        (
+            "a hold without audit",
+            "select count(*) from appointment a where status = 'held'
+            and not exists (select from audit where object_id = a.id and event = 'appointment.hold')",
+        ),
+        (
             "booked without key",
             "select count(*) from appointment a where status = 'booked'
             and not exists (select from idempotency where (answer ->> 'id')::uuid = a.id)",

@@ -8,7 +8,6 @@ use domain::ids::{AppointmentId, PatientId};
 use domain::person::Note;
 use domain::slot_token::SlotToken;
 use domain::{SignedDuration, Timestamp};
-use runtime::keys::digest;
 use runtime::problem::booking_refused;
 use runtime::view::{Appointment, AppointmentRow};
 use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Words};
@@ -66,7 +65,7 @@ enum Booked {
 async fn book(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
 ) -> Result<Created, Problem> {
-    reserve(&ctx, &actor, lang, &key, wish, Status::Booked).await
+    book_or_hold(&ctx, &actor, lang, &key, wish, Status::Booked).await
 }
 
 /// Holds a slot for five minutes. Booking it, or anything that overlaps it, for the same patient takes the hold up.
@@ -74,25 +73,28 @@ async fn book(
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
             description = "The client's name for this hold; sent again, it gives the same answer.")),
     responses((status = 201, body = Appointment, links(
-        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))),
-        ("cancel" = (operation_id = "cancel_appointment", parameters(("id" = "$response.body#/id")))),
-        ("move" = (operation_id = "move_appointment", parameters(("id" = "$response.body#/id")))))),
+        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))))),
               (status = 404, description = "No such slot, or no such patient for you."),
               (status = 409, description = "The slot cannot be had.")))]
 async fn hold(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
 ) -> Result<Created, Problem> {
-    reserve(&ctx, &actor, lang, &key, wish, Status::Held).await
+    book_or_hold(&ctx, &actor, lang, &key, wish, Status::Held).await
 }
 
 type Created = (StatusCode, Json<Appointment>);
 
-async fn reserve(
+async fn book_or_hold(
     ctx: &Ctx, actor: &Actor, lang: Lang, key: &IdempotencyKey, wish: BookingWish, status: Status,
 ) -> Result<Created, Problem> {
-    let request =
-        Request { actor, key, status, now: ctx.now(), hash: digest(&serde_json::to_vec(&wish).unwrap_or_default()) };
-    let booked = match decide(ctx, &request, wish).await {
+    let request = Request {
+        actor,
+        key,
+        status,
+        now: ctx.now(),
+        hash: ctx.keys.fingerprint(&serde_json::to_vec(&wish).unwrap_or_default()),
+    };
+    let booked = match load_and_decide(ctx, &request, wish).await {
         Ok((document, patient)) => write(ctx, &request, document, patient).await?,
         // What was booked under this key stays booked, though the slot be past by now or the rules others.
         Err(refused) if refused.kind.status().is_client_error() => replay(ctx, &request).await?.ok_or(refused)?,
@@ -123,7 +125,7 @@ impl Request<'_> {
 }
 
 /// Reads the rules and decides: the document of the write, or why not.
-async fn decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) -> Result<(Value, PatientId), Problem> {
+async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) -> Result<(Value, PatientId), Problem> {
     let slot: SlotToken = wish.slot.parse().map_err(|_| BookingError::SlotUnknown)?;
     let offer = ctx.db.optional(
         &OFFER,

@@ -46,9 +46,9 @@ async fn cancel(
     let now = ctx.now();
     let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![actor.id(), id.as_uuid()]).await?;
     let current: Current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
+    let earlier = ctx.db.optional(&CANCELLED, params![actor.id(), id.as_uuid()]);
     if current.status == Status::Cancelled {
-        let earlier = ctx.db.optional(&CANCELLED, params![actor.id(), id.as_uuid()]).await?;
-        return Ok(Json(earlier.ok_or(ChangeError::Changed)?.view(lang)));
+        return Ok(Json(earlier.await?.ok_or(ChangeError::Changed)?.view(lang)));
     }
     let late = current.change(now)?.late;
     let reason = ctx.keys.seal(cancellation.reason.as_str(), current.patient, &current.wrapped_key);
@@ -56,5 +56,10 @@ async fn cancel(
     let request = actor.request.to_string();
     let written =
         ctx.db.optional(&CANCEL, params![actor.id(), id.as_uuid(), current.version, late, reason, now, request]);
-    Ok(Json(written.await?.ok_or(ChangeError::Changed)?.view(lang)))
+    let cancelled = match written.await? {
+        Some(cancelled) => cancelled,
+        // Somebody was quicker: perhaps the same wish, sent twice at once.
+        None => earlier.await?.ok_or(ChangeError::Changed)?,
+    };
+    Ok(Json(cancelled.view(lang)))
 }

@@ -1,7 +1,10 @@
 -- One delivery for each consumer of each new event.
 -- $1 [{kind, consumer}]   $2 now   $3 how many events at most
 with fresh as (
-    select seq, id, kind from outbox where fanned_out_at is null order by seq limit $3::int8 for update skip locked
+    -- What nobody here wants waits for somebody who does.
+    select seq, id, kind from outbox
+    where fanned_out_at is null and kind in (select kind from jsonb_to_recordset($1::jsonb) as wanted (kind text))
+    order by seq limit $3::int8 for update skip locked
 ), fanned as (
     insert into delivery (event_id, consumer, next_attempt_at)
     select fresh.id, wanted.consumer, $2::text::timestamptz

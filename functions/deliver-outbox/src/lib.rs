@@ -1,5 +1,7 @@
 //! Carry events from the outbox to their consumers.
 
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -32,6 +34,8 @@ const REPLAY: Statement<Value> = statement!("replay");
 
 /// A lease outlives the longest delivery (30 s) by far, and a killed deliverer delays its events by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
+/// No batch begins later in a run: the manifest allows 60 s, of which one delivery may take 30.
+const RUN: Duration = Duration::from_secs(25);
 /// How many deliveries are under way at once.
 const BATCH: i64 = 16;
 /// How many batches one run carries at most; the next run goes on.
@@ -46,8 +50,14 @@ struct Claimed {
     id: i64,
     consumer: String,
     attempts: u32,
+    first_attempt_at: Timestamp,
     event: Event,
 }
+
+/// Delivered to nobody, events would be marked as done.
+#[derive(Debug, thiserror::Error)]
+#[error("SUBSCRIPTIONS: nobody wants any event")]
+struct NobodyListens;
 
 /// What one run did.
 #[derive(Debug, Default, Serialize)]
@@ -56,9 +66,17 @@ struct Delivered {
 }
 
 async fn deliver_outbox(State(ctx): State<Ctx>) -> Result<Json<Delivered>, Problem> {
+    if ctx.subscriptions.is_empty() {
+        return Err(Problem::internal(NobodyListens));
+    }
+    let began = Instant::now();
     let subscriptions = serde_json::to_value(&ctx.subscriptions).map_err(Problem::internal)?;
     let mut run = Delivered::default();
     for _ in 0..BATCHES {
+        // A batch that is cut off settles nothing, and what was done would be done again.
+        if began.elapsed() > RUN {
+            break;
+        }
         ctx.db.one(&FAN_OUT, params![subscriptions.clone(), ctx.now(), 10 * BATCH]).await?;
         let lease = Uuid::now_v7();
         let now = ctx.now();
@@ -69,7 +87,7 @@ async fn deliver_outbox(State(ctx): State<Ctx>) -> Result<Json<Delivered>, Probl
         run.delivered += claimed.len();
         let outcomes = join_all(claimed.iter().map(async |claimed| {
             let verdict = ctx.deliver.deliver(&claimed.consumer, &claimed.event).await;
-            claimed.outcome(verdict, ctx.now(), rand::random_range(0..=1000))
+            claimed.settlement(verdict, ctx.now(), rand::random_range(0..=1000))
         }))
         .await;
         let outcomes = serde_json::to_value(outcomes).map_err(Problem::internal)?;
@@ -80,7 +98,7 @@ async fn deliver_outbox(State(ctx): State<Ctx>) -> Result<Json<Delivered>, Probl
 
 /// How one attempt ended, as the settling statement reads it.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Settlement {
     id: i64,
     state: &'static str,
     next_attempt_at: Option<Timestamp>,
@@ -88,15 +106,15 @@ struct Outcome {
 }
 
 impl Claimed {
-    fn outcome(&self, verdict: Verdict, now: Timestamp, jitter: u16) -> Outcome {
-        let old = now.duration_since(self.event.time) >= GIVE_UP_AFTER;
+    fn settlement(&self, verdict: Verdict, now: Timestamp, jitter: u16) -> Settlement {
+        let old = now.duration_since(self.first_attempt_at) >= GIVE_UP_AFTER;
         let (state, next_attempt_at, error) = match verdict {
             Verdict::Done => ("done", None, None),
             Verdict::Reject => ("dead", None, Some("rejected")),
             Verdict::Retry if old => ("dead", None, Some("given up after 48 h")),
             Verdict::Retry => ("waiting", Some(now + pause(self.attempts, jitter)), Some("to be tried again")),
         };
-        Outcome { id: self.id, state, next_attempt_at, error }
+        Settlement { id: self.id, state, next_attempt_at, error }
     }
 }
 

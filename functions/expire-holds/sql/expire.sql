@@ -1,4 +1,4 @@
--- Ends holds past their time; rows in other hands are skipped.
+-- Ends holds past their time; one with any row in other hands is left, whole, for the next tick.
 -- $1 now   $2 how many at most
 with due as (
     select id from appointment
@@ -6,16 +6,21 @@ with due as (
     order by hold_expires_at
     limit $2::int8
     for update skip locked
-), expired as (
-    update appointment set status = 'expired', version = version + 1
-    from due where appointment.id = due.id
-    returning appointment.id, appointment.patient_id
 ), mine as (
-    select reservation.id from reservation join expired on expired.id = reservation.appointment_id
+    select reservation.id, reservation.appointment_id from reservation join due on due.id = reservation.appointment_id
     where reservation.active
     for update of reservation skip locked
+), whole as (
+    select due.id from due
+    where (select count(*) from reservation where reservation.appointment_id = due.id and reservation.active)
+        = (select count(*) from mine where mine.appointment_id = due.id)
+), expired as (
+    update appointment set status = 'expired', version = version + 1
+    from whole where appointment.id = whole.id
+    returning appointment.id, appointment.patient_id
 ), freed as (
-    update reservation set active = false from mine where reservation.id = mine.id
+    update reservation set active = false from mine
+    where reservation.id = mine.id and mine.appointment_id in (select id from whole)
 ), recorded as (
     insert into audit (at, actor_kind, action, event, object_id, patient_id)
     select $1::text::timestamptz, 'system', 'update', 'appointment.hold.expire', id, patient_id from expired

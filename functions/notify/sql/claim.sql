@@ -11,7 +11,9 @@ with due as (
     returning notice.*
 )
 select jsonb_build_object(
-    'id', claimed.id, 'kind', claimed.kind, 'told', claimed.starts_at, 'recipient_kind', claimed.recipient_kind,
+    'id', claimed.id, 'kind', claimed.kind, 'recipient_kind', claimed.recipient_kind,
+    'told', jsonb_build_object('version', claimed.version, 'starts_at', claimed.starts_at, 'ends_at', claimed.ends_at),
+    'still_theirs', claimed.recipient_kind = 'account' or appointment.practitioner_id = claimed.recipient_id,
     'address', coalesce(account.email, practitioner.email), 'language', coalesce(account.language, 'fr'),
     'appointment', appointment_document(appointment))
 from claimed

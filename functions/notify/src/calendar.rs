@@ -9,7 +9,8 @@ use runtime::view::AppointmentRow;
 /// The entry as a calendar object. The times are those of the place, with the zone's own rules around that day, so
 /// that a calendar that does not know the zone's name still shows the right hour.
 pub(crate) fn entry(
-    appointment: &AppointmentRow, method: CalendarMethod, title: &str, link: &str, config: &Config, now: Timestamp,
+    appointment: &AppointmentRow, method: CalendarMethod, title: &str, link: Option<&str>, config: &Config,
+    now: Timestamp,
 ) -> String {
     let zone = &appointment.time_zone;
     let cancelled = method == CalendarMethod::Cancel;
@@ -26,17 +27,16 @@ pub(crate) fn entry(
         format!("UID:{}@{}", appointment.id, mail_domain(config)),
         format!("SEQUENCE:{}", appointment.version),
         format!("DTSTAMP:{}", now.strftime("%Y%m%dT%H%M%SZ")),
-        format!("DTSTART;TZID={zone}:{}", zone.local(appointment.starts_at).strftime("%Y%m%dT%H%M%S")),
-        format!("DTEND;TZID={zone}:{}", zone.local(appointment.ends_at).strftime("%Y%m%dT%H%M%S")),
+        moment("DTSTART", zone, appointment.starts_at),
+        moment("DTEND", zone, appointment.ends_at),
         format!("SUMMARY:{}", escape(title)),
         format!("ORGANIZER:mailto:{}", address(config)),
         format!("STATUS:{}", if cancelled { "CANCELLED" } else { "CONFIRMED" }),
         "CLASS:PRIVATE".to_owned(),
         format!("TRANSP:{}", if cancelled { "TRANSPARENT" } else { "OPAQUE" }),
-        format!("URL:{link}"),
-        "END:VEVENT".to_owned(),
-        "END:VCALENDAR".to_owned(),
     ]);
+    lines.extend(link.map(|link| format!("URL:{link}")));
+    lines.extend(["END:VEVENT".to_owned(), "END:VCALENDAR".to_owned()]);
     lines.iter().map(|line| fold(line)).collect()
 }
 
@@ -70,6 +70,16 @@ fn zone_rules(zone: &Zone, at: Timestamp) -> Vec<String> {
     }
     lines.push("END:VTIMEZONE".to_owned());
     lines
+}
+
+/// In the place's time; in UTC where that would be the other of two equal hours (RFC 5545 §3.3.5 takes the first).
+fn moment(property: &str, zone: &Zone, at: Timestamp) -> String {
+    let local = zone.local(at);
+    if zone.time_zone().to_timestamp(local).is_ok_and(|read| read == at) {
+        format!("{property};TZID={zone}:{}", local.strftime("%Y%m%dT%H%M%S"))
+    } else {
+        format!("{property}:{}", at.strftime("%Y%m%dT%H%M%SZ"))
+    }
 }
 
 fn offset(offset: jiff::tz::Offset) -> String {

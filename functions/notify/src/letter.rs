@@ -21,11 +21,10 @@ pub(crate) fn write(notice: &Notice, config: &Config, now: Timestamp) -> Result<
     let cancelled = notice.kind == NoticeKind::Cancellation;
     let prefix = if to_practitioner { "mail-practitioner" } else { "mail" };
     let subject = word(&format!("{prefix}-subject-{kind}"));
-    let link = if cancelled && !to_practitioner {
-        format!("{}/", config.public_url)
-    } else {
-        format!("{}/appointments/{}", config.public_url, appointment.id)
-    };
+    let link = config.public_url.as_ref().map(|base| match (cancelled, to_practitioner) {
+        (true, false) => format!("{base}/"),
+        _ => format!("{base}/appointments/{}", appointment.id),
+    });
     let words = context! {
         lang => lang.tag(), subject => &subject, lead => word(&format!("{prefix}-lead-{kind}")),
         when => when(lang, notice), zone_words => word("mail-zone"),
@@ -44,7 +43,10 @@ pub(crate) fn write(notice: &Notice, config: &Config, now: Timestamp) -> Result<
         subject,
         text: templates.get_template("mail.txt")?.render(&words)?,
         html: templates.get_template("mail.html")?.render(&words)?,
-        calendar: Some((calendar::entry(appointment, method, &word("calendar-summary"), &link, config, now), method)),
+        calendar: Some((
+            calendar::entry(appointment, method, &word("calendar-summary"), link.as_deref(), config, now),
+            method,
+        )),
         message_id: format!("<{}@{}>", notice.id, calendar::mail_domain(config)),
     }))
 }

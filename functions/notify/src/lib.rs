@@ -6,14 +6,16 @@ mod letter;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use domain::SignedDuration;
 use domain::ids::{AppointmentId, NoticeId};
-use domain::notice::{self, Decision, NoticeKind};
-use domain::{SignedDuration, Timestamp};
+use domain::notice::{self, Decision, NoticeKind, Standing, Told};
+use futures_util::future::join_all;
 use runtime::events::{Event, Outcome};
 use runtime::mail::MailError;
 use runtime::view::AppointmentRow;
 use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
 use serde::Deserialize;
+use serde_json::Value;
 use store::{Query as _, Statement, params, statement};
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
@@ -26,19 +28,21 @@ pub const FUNCTION: Function = Function {
     events: Some(|| Router::new().route("/", post(notify))),
 };
 
-const PLAN: Statement<serde_json::Value> = statement!("plan");
+const PLAN: Statement<Value> = statement!("plan");
 const CLAIM: Statement<Notice> = statement!("claim");
-const SETTLE: Statement<serde_json::Value> = statement!("settle");
+const SETTLE: Statement<Value> = statement!("settle");
 const WAITING: Statement<Waiting> = statement!("waiting");
 
-/// Longer than the longest SMTP conversation; a sender killed in the middle delays a notice by no more.
+/// Twice [`runtime::mail::CONVERSATION`]; a sender killed in the middle delays a notice by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What an event says: ids only.
+/// What an event says: nothing personal.
 #[derive(Debug, Deserialize)]
 struct Data {
     appointment: AppointmentId,
     version: i64,
+    /// Of a move to another practitioner: whom it left, and which time of theirs is free again.
+    former: Option<Value>,
 }
 
 /// A planned message with all that is needed to write it.
@@ -46,9 +50,10 @@ struct Data {
 pub(crate) struct Notice {
     id: NoticeId,
     kind: NoticeKind,
-    /// The start it tells of.
-    told: Timestamp,
+    told: Told,
     recipient_kind: Recipient,
+    /// Whether the recipient takes part in the appointment as it stands.
+    still_theirs: bool,
     /// Null when the recipient has withdrawn the address meanwhile.
     address: Option<String>,
     language: Lang,
@@ -62,9 +67,20 @@ enum Recipient {
     Practitioner,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, thiserror::Error)]
+#[error("{waiting} notices are still to be sent")]
 struct Waiting {
     waiting: i64,
+}
+
+impl Notice {
+    /// The appointment as the recipient knows it: whom it left is told of the time that was theirs.
+    fn with_told_time(mut self) -> Self {
+        if let Some(ends_at) = self.told.ends_at {
+            (self.appointment.starts_at, self.appointment.ends_at) = (self.told.starts_at, ends_at);
+        }
+        self
+    }
 }
 
 async fn notify(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Outcome, Problem> {
@@ -74,24 +90,33 @@ async fn notify(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Ou
         return Ok(Outcome::Reject(Problem::new(Kind::EventRejected)));
     };
     let now = ctx.now();
-    ctx.db.one(&PLAN, params![event.id, kind.name(), data.appointment.as_uuid(), data.version, now]).await?;
+    let plan = params![event.id, kind.name(), data.appointment.as_uuid(), data.version, now, data.former];
+    ctx.db.one(&PLAN, plan).await?;
     let lease = Uuid::now_v7();
-    for notice in ctx.db.many(&CLAIM, params![event.id, lease, now, now + LEASE]).await? {
+    let claimed = ctx.db.many(&CLAIM, params![event.id, lease, now, now + LEASE]).await?;
+    // At once: one slow conversation delays nobody else.
+    let told = join_all(claimed.into_iter().map(async |notice| {
+        let notice = notice.with_told_time();
         let (state, why) = tell(&ctx, &notice).await;
-        ctx.db.one(&SETTLE, params![notice.id.as_uuid(), lease, state, why, ctx.now()]).await?;
-    }
+        ctx.db.one(&SETTLE, params![notice.id.as_uuid(), lease, state, why, ctx.now()]).await
+    }));
+    told.await.into_iter().collect::<Result<Vec<_>, _>>()?;
     // Somebody else's lease counts too: if they are killed, the event must come again.
     let waiting = ctx.db.one(&WAITING, params![event.id]).await?.waiting;
-    Ok(if waiting == 0 { Outcome::Done } else { Outcome::Retry(Problem::new(Kind::Unavailable)) })
+    Ok(if waiting == 0 {
+        Outcome::Done
+    } else {
+        Outcome::Retry(Problem::new(Kind::Unavailable).because(Waiting { waiting }))
+    })
 }
 
 /// Sends if it is still worth sending, and says how that ended: state and why.
 async fn tell(ctx: &Ctx, notice: &Notice) -> (&'static str, Option<String>) {
     let appointment = &notice.appointment;
     let now = ctx.now();
-    if let Decision::Skip(why) =
-        notice::decide(notice.kind, notice.told, appointment.status, appointment.starts_at, now)
-    {
+    let standing =
+        Standing { status: appointment.status, version: appointment.version, still_theirs: notice.still_theirs };
+    if let Decision::Skip(why) = notice::decide(notice.kind, &notice.told, standing, now) {
         return ("skipped", Some(why.into()));
     }
     let mail = match letter::write(notice, &ctx.config, now) {
@@ -101,9 +126,6 @@ async fn tell(ctx: &Ctx, notice: &Notice) -> (&'static str, Option<String>) {
     };
     match ctx.mail.send(&mail).await {
         Ok(()) => ("sent", None),
-        Err(error) => {
-            tracing::warn!(notice = %notice.id, cause = %error, "mail not accepted");
-            (if error.is_transient() { "planned" } else { "failed" }, Some(MailError::to_string(&error)))
-        }
+        Err(error) => (if error.is_transient() { "planned" } else { "failed" }, Some(MailError::to_string(&error))),
     }
 }

@@ -9,7 +9,7 @@
 with asked as materialized (
     -- Worked out once: within a filter a function of a parameter is worked out for every row.
     select fold($1::text) as name, words, (select word from unnest(words) word order by length(word) desc limit 1) as longest,
-           fold($2::text) as specialty, translate(fold($3::text), '%_\', '') as place,
+           fold($2::text) as specialty, nullif(translate(fold($3::text), '%_\', ''), '') as place,
            $4::text::float8 as lat, $5::text::float8 as lon, $6::text::float8 as km,
            $10::text::timestamptz as from_at, $11::text::timestamptz as until_at, $14::text::date as day
     from (select string_to_array(regexp_replace(fold($1::text), '[%_\\]+', '', 'g'), ' ')) as name (words)
@@ -17,7 +17,7 @@ with asked as materialized (
     select code from specialty, asked
     where $2::text is not null
       and (lower(code) = lower($2::text) or fold(label_fr) = asked.specialty or fold(label_en) = asked.specialty
-           or exists (select from unnest(specialty.words) word where starts_with(word, translate(asked.specialty, '%_', ''))))
+           or exists (select from unnest(specialty.words) word where asked.specialty <> '' and starts_with(word, asked.specialty)))
 ), place as materialized (
     -- A prefix is a range of text_pattern_ops; unlike `like`, it finds its index without knowing the pattern beforehand.
     select site.id, accessibility from asked join site on search_city ~>=~ asked.place and search_city ~<~ (asked.place || chr(1114111))
@@ -166,7 +166,7 @@ select jsonb_build_object(
         select coalesce(jsonb_agg(jsonb_build_object(
             'site', e.site_id, 'kind', e.kind, 'reasons', e.reason_ids, 'starts', e.starts, 'ends', e.ends)), '[]')
         from opening_exception e
-        where e.practitioner_id = practitioner.id
+        where e.practitioner_id = practitioner.id and practitioner.online
           and e.ends >= ($10::text::timestamptz at time zone 'UTC') - interval '1 day'
           and e.starts <= ($11::text::timestamptz at time zone 'UTC') + interval '1 day'),
     'busy', (

@@ -80,7 +80,8 @@ pub(crate) struct FreeSlot {
     ends_at: String,
 }
 
-/// Lists free times in order: of one practitioner between two dates, or of a specialty in a place.
+/// Lists free times in order: of one practitioner between two dates, or of a specialty in a place. Of a place with more
+/// than 100 such practitioners, the first 100 by name are looked at: a postcode or a specialty narrows it.
 #[utoipa::path(get, path = "/v1/slots", operation_id = "list_slots", tag = "find", params(SlotSearch),
     responses((status = 200, body = Page<FreeSlot>, links(
         ("book" = (operation_id = "book_appointment", request_body = json!({"slot": "$response.body#/items/0/slot"}))),
@@ -137,11 +138,19 @@ impl SlotSearch {
         // Read with a day's margin on both sides, for days of other zones.
         let window = self.window(&zone, now)?;
         if let Some(practitioner) = self.practitioner {
-            let parameters = params![practitioner.as_uuid(), window.from, window.until, now, self.specialty.as_deref()];
+            let parameters = params![
+                practitioner.as_uuid(),
+                window.from,
+                window.until,
+                now,
+                self.specialty.as_deref(),
+                self.place.as_deref()
+            ];
             let agenda = ctx.db.optional(&AGENDA, parameters).await?;
             return agenda.map(|agenda| vec![agenda]).ok_or_else(|| Problem::new(Kind::NotFound).field("practitioner"));
         }
-        if self.specialty.is_none() && self.place.is_none() {
+        let blank = |words: &Option<Words<100>>| words.as_deref().is_none_or(|words| words.trim().is_empty());
+        if blank(&self.specialty) && blank(&self.place) {
             return Err(Problem::new(Kind::FieldMissing).field("practitioner").hint("practitioner-or-place"));
         }
         let search = Search::of_place(self.specialty.clone(), self.place.clone(), self.channel);

@@ -9,15 +9,15 @@ with due as (
       and agreed_at <= $1::text::timestamptz - make_interval(mins => $3::int8::int)
       and not exists (
           select from reminder
-          where reminder.appointment_id = appointment.id and reminder.starts_at = appointment.starts_at
+          where reminder.appointment_id = appointment.id and reminder.version = appointment.version
             and reminder.step_minutes = $2::int8)
     order by starts_at
     limit $4::int8
 ), planned as (
-    insert into reminder (appointment_id, starts_at, step_minutes, planned_at)
-    select id, starts_at, $2::int8, $1::text::timestamptz from due
+    insert into reminder (appointment_id, version, starts_at, step_minutes, planned_at)
+    select id, version, starts_at, $2::int8, $1::text::timestamptz from due
     on conflict on constraint reminder_pkey do nothing
-    returning appointment_id, starts_at
+    returning appointment_id
 ), announced as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'reminder.due.v1', due.id, jsonb_build_object('appointment', due.id, 'version', due.version), $1::text::timestamptz

@@ -34,7 +34,7 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
 
 /// Serves on the database that is given, or on a private one that ends with us.
 async fn with_database(mut config: Config) -> Result<(), StartError> {
-    let _private = private_database(&mut config)?;
+    let _private = private_database(&mut config)?.map(postgres::Postgres::tended);
     serve::serve(config).await
 }
 

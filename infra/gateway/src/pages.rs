@@ -25,9 +25,12 @@ fn home(manifests: &[Manifest], development: bool) -> String {
                 manifest.routes.iter().map(|route| format!("<code>{} {}</code>", route.method, route.path)).collect();
             let topics = manifest.topics.iter().map(|topic| format!("<code>{topic}</code>"));
             let schedule = manifest.schedule.iter().map(|schedule| format!("<code>{schedule}</code> (UTC)"));
-            let triggers: Vec<String> = routes.into_iter().chain(topics).chain(schedule).collect();
+            let mut triggers: Vec<String> = routes.into_iter().chain(topics).chain(schedule).collect();
+            if triggers.is_empty() {
+                triggers.push("à la main".to_owned());
+            }
             format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\" lang=\"en\">{}</th><td lang=\"en\">{}</td><td>{}</td></tr>",
                 manifest.name,
                 manifest.summary,
                 triggers.join("<br>")

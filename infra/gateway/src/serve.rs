@@ -70,11 +70,11 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         mailbox = Some(received);
     }
     let pg = Pg::lazy(config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?, config.database_pool)?;
-    let listener = TcpListener::bind((config.bind.as_str(), config.port)).await?;
+    let listener = native::listen(&config.bind, config.port, "PORT").await?;
     config.port = listener.local_addr()?.port();
     let gateway = gateway(&config, Arc::new(pg.clone()), clock, mailbox)?;
     let events = match config.events_port {
-        Some(port) => Some((TcpListener::bind((config.bind.as_str(), port)).await?, gateway.app.events.clone())),
+        Some(port) => Some((native::listen(&config.bind, port, "EVENTS_PORT").await?, gateway.app.events.clone())),
         None => None,
     };
     let stop = native::stop_signal();
@@ -88,7 +88,10 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         stop.clone(),
     ));
     let outcome = native::serve_on(listener, gateway.public, events, stop).await;
-    background.await?;
+    // A run that carries a slow mail is cut: its lease gives the mail to the next start.
+    if tokio::time::timeout(native::DRAIN, background).await.is_err() {
+        tracing::warn!("events were still under way at the end of the drain");
+    }
     pg.close().await;
     outcome
 }

@@ -54,16 +54,48 @@ pub enum Decision {
     Skip(&'static str),
 }
 
+/// What a notice tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Told {
+    /// The appointment's version.
+    pub version: i64,
+    /// Its start in that version.
+    pub starts_at: Timestamp,
+    /// The end of the time that left a practitioner's agenda by a move to another one; none for every other notice.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Told {
+    /// Whether it tells a practitioner that the appointment is theirs no longer.
+    pub const fn is_farewell(&self) -> bool {
+        self.ends_at.is_some()
+    }
+}
+
+/// How the appointment stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub status: Status,
+    /// Its version.
+    pub version: i64,
+    /// Whether the recipient takes part.
+    pub still_theirs: bool,
+}
+
 /// Decides again at the moment of sending, since much may have happened since the notice was planned: nothing is told
 /// after the visit has begun, no reminder of a cancelled or moved visit, no confirmation of what no longer stands.
-pub fn decide(kind: NoticeKind, told: Timestamp, status: Status, starts_at: Timestamp, now: Timestamp) -> Decision {
-    if now >= told {
+pub fn decide(kind: NoticeKind, told: &Told, current: Standing, now: Timestamp) -> Decision {
+    if now >= told.starts_at {
         return Decision::Skip("begun");
     }
-    match (kind, status) {
+    if told.is_farewell() {
+        return if current.still_theirs { Decision::Skip("theirs again") } else { Decision::Send };
+    }
+    match (kind, current.status) {
         (NoticeKind::Cancellation, Status::Cancelled) => Decision::Send,
         (NoticeKind::Cancellation, _) => Decision::Skip("not cancelled"),
-        (_, Status::Booked) if told == starts_at => Decision::Send,
+        (_, Status::Booked) if told.version == current.version => Decision::Send,
         (_, Status::Booked) => Decision::Skip("moved"),
         _ => Decision::Skip("not booked"),
     }
@@ -104,16 +136,20 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_told_after_the_beginning_nor_of_what_does_not_stand(
-            kind in any_kind(), status in any_status(), told in 0_i64..1000, starts in 0_i64..1000, now in 0_i64..1000,
+            kind in any_kind(), status in any_status(), starts in 0_i64..1000, now in 0_i64..1000,
+            told_version in 1_i64..4, version in 1_i64..4, still_theirs: bool, farewell: bool,
         ) {
             let at = |second| Timestamp::from_second(second).unwrap();
-            if decide(kind, at(told), status, at(starts), at(now)) == Decision::Send {
-                prop_assert!(now < told);
-                if kind == NoticeKind::Cancellation {
+            let told = Told { version: told_version, starts_at: at(starts), ends_at: farewell.then(|| at(starts + 60)) };
+            if decide(kind, &told, Standing { status, version, still_theirs }, at(now)) == Decision::Send {
+                prop_assert!(now < starts);
+                if farewell {
+                    prop_assert!(!still_theirs);
+                } else if kind == NoticeKind::Cancellation {
                     prop_assert_eq!(status, Status::Cancelled);
                 } else {
                     prop_assert_eq!(status, Status::Booked);
-                    prop_assert_eq!(told, starts);
+                    prop_assert_eq!(told_version, version);
                 }
             }
         }

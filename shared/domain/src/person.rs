@@ -58,7 +58,8 @@ fn email(text: String) -> Result<String, Refused> {
     let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
     let text = text.trim().to_owned();
     let sound =
-        text.len() <= 254 && text.is_ascii() && email_address::EmailAddress::parse_with_options(&text, options).is_ok();
+        // A quoted mailbox ("a b"@…) is allowed by RFC 5321 and refused by relays.
+        text.len() <= 254 && text.is_ascii() && !text.contains('"') && email_address::EmailAddress::parse_with_options(&text, options).is_ok();
     if sound { Ok(text) } else { Err(Refused("email")) }
 }
 

@@ -40,8 +40,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// `MAIL_FROM`: sender of every e-mail.
     pub mail_from: String,
-    /// `PUBLIC_URL`: base of links in messages, without a final slash.
-    pub public_url: String,
+    /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it.
+    pub public_url: Option<String>,
     /// `CARNET_STATE`: private directory of a single machine: embedded database, development keys.
     pub state: PathBuf,
     /// `CARNET_SIGNING_KEY`: Ed25519 private key, PKCS#8 DER in base64.
@@ -87,7 +87,7 @@ impl Config {
             events_secret: get("EVENTS_SECRET"),
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
-            public_url: get("PUBLIC_URL").unwrap_or_else(|| format!("http://127.0.0.1:{port}")),
+            public_url: get("PUBLIC_URL"),
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             master_key: get("CARNET_MASTER_KEY"),

@@ -28,11 +28,19 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Reads `kind=consumer,kind=consumer`.
-    pub fn parse_list(text: &str) -> Vec<Self> {
-        text.split(',')
-            .filter_map(|pair| pair.trim().split_once('='))
-            .map(|(kind, consumer)| Self { kind: kind.to_owned(), consumer: consumer.to_owned() })
+    /// Reads `kind=consumer,kind=consumer`; nothing is an empty list.
+    ///
+    /// # Errors
+    /// The part that is not a pair.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts
+            .map(|part| match part.split_once('=') {
+                Some((kind, consumer)) if !kind.is_empty() && !consumer.is_empty() => {
+                    Ok(Self { kind: kind.to_owned(), consumer: consumer.to_owned() })
+                }
+                _ => Err(format!("SUBSCRIPTIONS: {part:?} is not kind=consumer")),
+            })
             .collect()
     }
 }

@@ -56,7 +56,7 @@ impl IntoResponse for Outcome {
 pub enum Verdict {
     /// 2xx.
     Done,
-    /// 5xx, 408, 429, or no answer.
+    /// 5xx, 408, 429, no answer, or 401: a secret that is being changed.
     Retry,
     /// Any other 4xx.
     Reject,

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub struct Keys {
     signing: EncodingKey,
     verifying: DecodingKey,
     master: LessSafeKey,
+    fingerprints: hmac::Key,
     random: SystemRandom,
     hashing: Semaphore,
 }
@@ -72,11 +74,14 @@ impl Keys {
         let _ = JWT_CRYPTO.install_default();
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(signing_pkcs8)
             .map_err(|_| KeyError::Unusable("CARNET_SIGNING_KEY"))?;
+        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, master);
+        let fingerprints = hmac::sign(&fingerprints, b"carnet fingerprints 1");
         let master = UnboundKey::new(&AES_256_GCM, master).map_err(|_| KeyError::Unusable("CARNET_MASTER_KEY"))?;
         Ok(Self {
             signing: EncodingKey::from_ed_der(signing_pkcs8),
             verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
             master: LessSafeKey::new(master),
+            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, fingerprints.as_ref()),
             random: SystemRandom::new(),
             hashing: Semaphore::new(HASHES_AT_ONCE),
         })
@@ -140,6 +145,12 @@ impl Keys {
         let token = BASE64_URL.encode(bytes);
         let hash = digest(token.as_bytes());
         Ok((token, hash))
+    }
+
+    /// A keyed hash (HMAC-SHA-256, url-safe base64) of what may be personal: equal texts are found, and none is guessed
+    /// from a copy of the database.
+    pub fn fingerprint(&self, bytes: &[u8]) -> String {
+        BASE64_URL.encode(hmac::sign(&self.fingerprints, bytes))
     }
 
     /// Hashes a password with argon2id, on a thread of its own and few at once.

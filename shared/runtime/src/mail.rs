@@ -9,6 +9,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 /// Longest wait for one step of an SMTP conversation.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for one mail, all steps together: a delivery has 30 s.
+pub const CONVERSATION: Duration = Duration::from_secs(25);
 /// Connections to the relay at most.
 const SMTP_CONNECTIONS: u32 = 4;
 
@@ -104,7 +106,9 @@ impl Mailer {
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.compose(mail)?;
         let relay = self.relay.as_ref().ok_or_else(|| MailError::Relay("SMTP_URL is not set".into()))?;
-        relay.send(message).await.map(drop).map_err(|error| match error.status().map(u16::from) {
+        let sent = tokio::time::timeout(CONVERSATION, relay.send(message)).await;
+        let sent = sent.map_err(|_| MailError::Relay("took too long".into()))?;
+        sent.map(drop).map_err(|error| match error.status().map(u16::from) {
             // Only what speaks of the mailbox is final: 530, 535 or 554 may be our own set-up, and mend with it.
             Some(code @ (550 | 551 | 553 | 556)) => MailError::Recipient(code),
             Some(code) => MailError::Relay(format!("answered {code}")),

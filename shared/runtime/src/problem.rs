@@ -206,6 +206,7 @@ pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
         DbError::Constraint { name, loser, .. } if name == "reservation_no_overlap" => {
             BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
         }
+        error if error.is_constraint("guardianship_needed") => BookingError::NoSuchPatient.into(),
         error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
         error => error.into(),
     }

@@ -1,9 +1,11 @@
--- The only writers of `reservation`. Each is one statement for its caller.
+-- The only places that put a row into `reservation`. Each is one statement for its caller.
 --
 -- Why functions: an exclusion constraint places its index entry before it looks for conflicts, so two plain writers
 -- wait for each other and deadlock. Here every writer first takes the locks of all resources it will touch, in one
 -- order; then retires what it replaces; then places with `on conflict do nothing`, which never leaves a half-placed
--- entry behind. The order is: idempotency key, appointment row, resource locks, reservations.
+-- entry behind. The order is: idempotency key, resource locks, appointment rows that give way, reservations; a move
+-- begins with its own appointment row. Cancelling and expiring only retire rows of an appointment that they have
+-- locked, place nothing, and so need no resource locks: nobody can wait for them while they wait for somebody.
 --
 -- Of a rush on one time, all but the first few find it visibly taken (`busy_resource`) and are refused before they lock
 -- or write anything; the constraint judges the rest.
@@ -95,6 +97,53 @@ begin
     where site.id = a.site_id and practitioner.id = a.practitioner_id and reason.id = a.reason_id);
 end $$;
 
+-- The actor's own holds for the patient that overlap a time: they give way to the booking they were held for. One made
+-- after this look is not among them, and is then simply in the way.
+create or replace function holds_giving_way(actor uuid, patient uuid, from_at timestamptz, until_at timestamptz)
+returns uuid[] language plpgsql as $$
+begin
+    return (select array_agg(held.id order by held.id) from appointment held
+    where held.status = 'held' and held.booked_by = actor and held.patient_id = patient
+      and held.starts_at < until_at and held.ends_at > from_at);
+end $$;
+
+-- What some appointments hold now; empty for none.
+create or replace function resources_of(appointments uuid[]) returns uuid[] language plpgsql as $$
+begin
+    if appointments is null then
+        return '{}';
+    end if;
+    return coalesce((select array_agg(resource_id) from reservation
+                     where appointment_id = any (appointments) and active), '{}');
+end $$;
+
+-- Lets holds go. The caller has locked their resources.
+create or replace function release_holds(holds uuid[], actor uuid, at timestamptz, request text)
+returns void language plpgsql as $$
+begin
+    if holds is null then
+        return;
+    end if;
+    perform from appointment where id = any (holds) order by id for update;
+    with released as (
+        update appointment set status = 'expired', version = version + 1
+        where id = any (holds) and status = 'held'
+        returning id, patient_id
+    )
+    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
+    select release_holds.at, 'account', actor, 'update', 'appointment.hold.release', id, patient_id, request from released;
+    update reservation set active = false where appointment_id = any (holds) and active;
+end $$;
+
+-- Whether the actor may act for the patient, now and not only when the write was decided.
+create or replace function require_guardianship(actor uuid, patient uuid) returns void language plpgsql as $$
+begin
+    perform from guardianship where account_id = actor and patient_id = patient;
+    if not found then
+        raise exception 'the actor may not act for the patient' using errcode = '42501', constraint = 'guardianship_needed';
+    end if;
+end $$;
+
 -- What a key that was used before gives to a request with this hash.
 create or replace function key_outcome(earlier idempotency, hash text) returns jsonb language plpgsql immutable as $$
 begin
@@ -112,7 +161,7 @@ declare
     earlier idempotency;
     a appointment;
     answer jsonb;
-    hold record;
+    own_holds uuid[];
     loser uuid;
     resources uuid[];
     durings tstzrange[];
@@ -160,24 +209,17 @@ begin
         return key_outcome(earlier, wish ->> 'request_hash');
     end if;
 
-    -- The rules this was decided on must still be the rules. (Raised, so that the key is not spent on it.)
+    -- What this was decided on must still hold. (Raised, so that the key is not spent on it.)
+    perform require_guardianship(actor, a.patient_id);
     perform from practitioner
     where id = a.practitioner_id and active and agenda_version = (wish ->> 'agenda_version')::bigint;
     if not found then
         raise exception 'the offer has changed' using errcode = '23P01', constraint = 'offer_unchanged';
     end if;
 
-    perform lock_resources(resources);
-    -- The actor's own hold gives way to the booking it was held for.
-    for hold in
-        select held.id from appointment held
-        where held.status = 'held' and held.booked_by = actor and held.patient_id = a.patient_id
-          and held.starts_at < a.ends_at and held.ends_at > a.starts_at
-        order by held.id for update
-    loop
-        update appointment set status = 'expired', version = version + 1 where id = hold.id;
-        update reservation set active = false where appointment_id = hold.id and active;
-    end loop;
+    own_holds := holds_giving_way(actor, a.patient_id, a.starts_at, a.ends_at);
+    perform lock_resources(resources || resources_of(own_holds));
+    perform release_holds(own_holds, actor, at, wish ->> 'request_id');
 
     insert into appointment values (a.*);
     perform reserve(a.id, resources, durings, at, a.hold_expires_at);
@@ -199,7 +241,8 @@ end $$;
 create or replace function move_appointment(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
 declare
     a appointment;
-    former uuid[];
+    former appointment;
+    own_holds uuid[];
     loser uuid;
     resources uuid[];
     durings tstzrange[];
@@ -221,6 +264,7 @@ begin
     if not found then
         return null;
     end if;
+    perform require_guardianship(actor, a.patient_id);
     perform from practitioner
     where id = (wish ->> 'practitioner')::uuid and active and agenda_version = (wish ->> 'agenda_version')::bigint;
     if not found then
@@ -233,10 +277,12 @@ begin
     end if;
 
     -- Locks of old and new together and first: retiring and then waiting for a lock is how two swaps would deadlock.
-    select array_agg(resource_id) into former from reservation where appointment_id = a.id and active;
-    perform lock_resources(former || resources);
+    own_holds := holds_giving_way(actor, a.patient_id, (wish ->> 'starts_at')::timestamptz, (wish ->> 'ends_at')::timestamptz);
+    perform lock_resources(resources || resources_of(own_holds || a.id));
+    perform release_holds(own_holds, actor, at, wish ->> 'request_id');
     update reservation set active = false where appointment_id = a.id and active;
 
+    former := a;
     update appointment set
         practitioner_id = (wish ->> 'practitioner')::uuid, site_id = (wish ->> 'site')::uuid,
         reason_id = (wish ->> 'reason')::uuid, channel = wish ->> 'channel',
@@ -246,7 +292,10 @@ begin
     perform reserve(a.id, resources, durings, at, null);
 
     insert into outbox (kind, subject, data, occurred_at)
-    values ('appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
+    values ('appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version)
+        -- Who is told that it left their agenda, and from when.
+        || case when former.practitioner_id = a.practitioner_id then '{}' else jsonb_build_object('former', jsonb_build_object(
+            'practitioner', former.practitioner_id, 'starts_at', former.starts_at, 'ends_at', former.ends_at)) end, at);
     insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
     values (at, 'account', actor, 'update', 'appointment.move', a.id, a.patient_id, wish ->> 'request_id');
     return appointment_document(a);

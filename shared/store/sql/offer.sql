@@ -14,13 +14,14 @@ select jsonb_build_object(
                 'buffer_before_minutes', reason.buffer_before_minutes, 'buffer_after_minutes', reason.buffer_after_minutes,
                 'step_minutes', reason.step_minutes, 'notice_minutes', reason.notice_minutes,
                 'horizon_days', reason.horizon_days)), '[]')
-            from reason where reason.id = $4::uuid and reason.practitioner_id = practitioner.id and reason.bookable),
+            from reason where reason.id = $4::uuid and reason.practitioner_id = practitioner.id and reason.bookable
+              and practitioner.online),
         'openings', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'site', o.site_id, 'reasons', o.reason_ids, 'weekday', o.weekday, 'starts_minute', o.starts_minute,
                 'ends_minute', o.ends_minute, 'valid_from', o.valid_from, 'valid_until', o.valid_until)), '[]')
             from opening o
-            where o.practitioner_id = practitioner.id and o.site_id = $3::uuid and practitioner.online),
+            where o.practitioner_id = practitioner.id and o.site_id = $3::uuid),
         'exceptions', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'site', e.site_id, 'kind', e.kind, 'reasons', e.reason_ids, 'starts', e.starts, 'ends', e.ends)), '[]')

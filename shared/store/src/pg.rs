@@ -101,6 +101,7 @@ fn migrator() -> Migrator {
     let migrations = [
         (20_261_122_000_001, "house", include_str!("../migrations/20261122000001_house.sql")),
         (20_261_123_000_001, "routine", include_str!("../migrations/20261123000001_routine.sql")),
+        (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -116,7 +117,8 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 1] = [("booking", include_str!("../routines/booking.sql"))];
+const ROUTINES: [(&str, &str); 2] =
+    [("booking", include_str!("../routines/booking.sql")), ("patients", include_str!("../routines/patients.sql"))];
 
 impl Db for Pg {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
@@ -144,7 +146,7 @@ fn document(row: &PgRow) -> Result<Row, DbError> {
     row.try_get::<Json<Box<RawValue>>, _>(0).map(|Json(document)| document).map_err(from_sqlx)
 }
 
-/// Sorts a failure. Only codes and names are kept: a server's message or detail may quote what somebody typed.
+/// Sorts a failure. Of what may quote what somebody typed nothing is kept: no detail, and no message of class 22.
 fn from_sqlx(error: sqlx::Error) -> DbError {
     match error {
         sqlx::Error::Database(database) => {
@@ -161,6 +163,8 @@ fn from_sqlx(error: sqlx::Error) -> DbError {
                 "57P01" | "57P02" | "57P03" | "53300" | "57014" | "40P01" | "40001" | "55P03" => {
                     DbError::Unavailable(code)
                 }
+                // A table or a function is not there: this release is here before its migrations.
+                "42P01" | "42883" => DbError::Unavailable(format!("{code}: the schema is not up to date")),
                 other if other.starts_with("08") || other.starts_with("53") => DbError::Unavailable(code),
                 // Class 22 quotes the offending value.
                 other if other.starts_with("22") => DbError::Bug(format!("SQLSTATE {code}")),

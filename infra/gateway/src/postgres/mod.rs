@@ -5,6 +5,7 @@
 //!   user namespaces, and a password in a file beside the socket would protect nothing.
 //! * **When it ends.** With the handle, by a fast shutdown; and with this process, however it dies, by the
 //!   parent-death signal (see [`launcher`]). What that misses, the next start finds and stops.
+//! * **When it should not have ended.** Whoever serves on it looks twice a second and starts it again.
 //! * **Several gateways, one directory.** An advisory lock on `pg<major>/owner` says who owns the server. It is
 //!   held as long as the handle and the kernel drops it with the process. Who cannot have the lock uses the
 //!   running server and leaves it running.
@@ -20,6 +21,7 @@ mod wire;
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -34,6 +36,8 @@ const CARNET: &str = "carnet";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
+/// How often a tended server is looked at.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// Where a program of the PostgreSQL that would be started is, `pgbench` for instance.
 ///
@@ -95,6 +99,7 @@ impl PostgresError {
 /// A running server. Dropping it stops the server, unless another process owns it.
 #[derive(Debug)]
 pub struct Postgres {
+    options: Options,
     cluster: Cluster,
     owned: Option<Owned>,
 }
@@ -102,7 +107,7 @@ pub struct Postgres {
 #[derive(Debug)]
 struct Owned {
     /// Stops when it is dropped.
-    _server: Server,
+    server: Server,
     /// Declared, and so released, after the server.
     _lock: File,
 }
@@ -127,7 +132,7 @@ impl Postgres {
                     stop_orphan(&cluster, deadline)?;
                     cluster.prepare(options, &binaries, &launcher)?;
                     let server = run(&cluster, &binaries, &launcher, deadline)?;
-                    break Some(Owned { _server: server, _lock: lock });
+                    break Some(Owned { server, _lock: lock });
                 }
                 Err(TryLockError::WouldBlock) if Session::open(&cluster.socket(), CARNET).is_ok() => break None,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(POLL),
@@ -146,7 +151,37 @@ impl Postgres {
             milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "PostgreSQL is ready"
         );
-        Ok(Self { cluster, owned })
+        Ok(Self { options: options.clone(), cluster, owned })
+    }
+
+    /// Starts the server again if it has ended, or takes over the one whose owner has gone. Whether it had to.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; the next call tries again.
+    pub fn revive(&mut self) -> Result<bool, PostgresError> {
+        match &self.owned {
+            Some(owned) if !owned.server.has_ended() => return Ok(false),
+            None if Session::open(&self.cluster.socket(), CARNET).is_ok() => return Ok(false),
+            _ => tracing::error!("PostgreSQL has ended: starting it again"),
+        }
+        // The lock is given up first: to start is to take it.
+        self.owned = None;
+        *self = Self::start(&self.options)?;
+        Ok(true)
+    }
+
+    /// Looks after the server from a thread of its own until the guard is dropped, which also stops the server.
+    #[must_use]
+    pub fn tended(mut self) -> Tended {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            while stopped.recv_timeout(GLANCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if let Err(error) = self.revive() {
+                    tracing::error!(%error, "PostgreSQL could not be started again");
+                }
+            }
+        });
+        Tended { stop: Some(stop), thread: Some(thread) }
     }
 
     /// A connection URL that sqlx and everything built on libpq (`psql`, `pgbench`) read alike.
@@ -179,6 +214,22 @@ impl Postgres {
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.owned.is_some()
+    }
+}
+
+/// A server that is started again when it ends. Dropping it stops the server.
+#[derive(Debug)]
+pub struct Tended {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that tended PostgreSQL panicked");
+        }
     }
 }
 

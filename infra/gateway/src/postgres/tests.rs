@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Options, Postgres, launcher, wire::Session};
+use super::{CARNET, Options, Postgres, launcher, wire::Session};
 
 struct Directory(PathBuf);
 
@@ -177,6 +177,24 @@ fn a_server_whose_own_process_was_killed_starts_again() {
     fs::write(&file, format!("{}\n{}", std::process::id(), rest.split_once('\n').unwrap().1)).unwrap();
     let postgres = Postgres::start(&options).unwrap();
     assert_eq!(ask(&postgres, "select one from kept"), ["1"]);
+}
+
+#[test]
+fn a_tended_server_that_is_killed_is_started_again() {
+    let directory = Directory::new("tended");
+    let observer = directory.options();
+    let tended = Postgres::start(&observer).unwrap().tended();
+    let guest = Postgres::start(&observer).unwrap();
+    assert!(!guest.is_owner());
+    let pid = guest.cluster.running_server().unwrap();
+    assert!(launcher::signal(pid, "KILL"));
+    let back = within(Duration::from_secs(20), || {
+        guest.cluster.running_server().is_some_and(|now| now != pid)
+            && Session::open(&guest.cluster.socket(), CARNET).is_ok()
+    });
+    assert!(back, "it stays away");
+    assert_eq!(ask(&guest, "select 1"), ["1"]);
+    drop(tended);
 }
 
 #[test]

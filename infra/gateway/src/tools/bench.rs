@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     config.state = config.state.join("bench");
     let _private = private_database(&mut config)?;
     dev::keys::provide(&mut config)?;
-    let pool = PgPool::connect(config.database_url.as_deref().unwrap_or_default()).await?;
+    let pool = super::pool(&config).await?;
     let mut report = Report::default();
     seed(&config, &pool, practitioners, appointments, &mut report).await?;
 

@@ -18,7 +18,7 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
     match tool.as_str() {
         "bench" => bench::run(&arguments, config).await,
         "seed" => seed::run(&arguments, config).await,
-        "story" => story::run(&arguments).await,
+        "story" => story::run(&arguments, &config).await,
         "import" => import::run(&arguments, config).await,
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
@@ -47,6 +47,13 @@ fn argument<T: std::str::FromStr>(arguments: &[String], name: &str) -> Result<Op
         .find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
         .map(|value| value.parse().map_err(|_| StartError::from(format!("{name}={value:?} is not understood"))))
         .transpose()
+}
+
+/// Connections for bulk work, where a statement of several seconds is nothing to report.
+async fn pool(config: &Config) -> Result<sqlx::PgPool, StartError> {
+    use sqlx::ConnectOptions as _;
+    let options: sqlx::postgres::PgConnectOptions = config.database_url.as_deref().unwrap_or_default().parse()?;
+    Ok(sqlx::PgPool::connect_with(options.disable_statement_logging()).await?)
 }
 
 /// The triggers of every function, over the gateway's database, in this process.

@@ -25,7 +25,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
         bar.set_position(done);
     };
     let added = generate::generate(
-        &bulk(&config).await?,
+        &super::pool(&config).await?,
         practitioners,
         appointments,
         &gateway.ctx.now().to_string(),
@@ -37,9 +37,4 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
         added.practitioners, added.patients, added.appointments
     ));
     Ok(())
-}
-
-/// Connections without the limits of time that every request has.
-async fn bulk(config: &Config) -> Result<sqlx::PgPool, StartError> {
-    Ok(sqlx::PgPool::connect(config.database_url.as_deref().unwrap_or_default()).await?)
 }

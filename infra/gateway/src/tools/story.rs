@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use domain::{SignedDuration, Timestamp};
+use runtime::config::Config;
 use runtime::host::StartError;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,8 +11,8 @@ use super::argument;
 use super::client::Client;
 
 /// Finds, books, reads the mails, cancels, and finds the slot free again.
-pub(super) async fn run(arguments: &[String]) -> Result<(), StartError> {
-    let base: String = argument(arguments, "url")?.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+pub(super) async fn run(arguments: &[String], config: &Config) -> Result<(), StartError> {
+    let base: String = argument(arguments, "url")?.unwrap_or_else(|| format!("http://127.0.0.1:{}", config.port));
     let client = Client::new(&base);
     client.send(Method::DELETE, "/dev/clock", None, None).await?;
     let outcome = tell(&client).await;
@@ -38,7 +39,7 @@ async fn tell(client: &Client) -> Result<(), StartError> {
     let slots = get(client, &format!("/v1/slots?practitioner={}&from={from}", text(&practitioner["id"]))).await?;
     let slot = items(&slots).next().ok_or("no slot")?.clone();
     for item in items(&slots).take(4) {
-        say(&format!("   {}", text(&item["starts_at"])));
+        say(&format!("   {} to {}", text(&item["starts_at"]), text(&item["ends_at"])));
     }
 
     say("\nShe opens an account, and adds her son.");

@@ -24,7 +24,7 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// The `main` of one function: a Lambda where the platform says so, an HTTP server elsewhere.
 pub fn main(function: Function) -> ExitCode {
     run(|config| async move {
-        let ctx = context(&config, Arc::new(standalone_deliver(&config)), standalone_subscriptions(&config))?;
+        let ctx = context(&config, Arc::new(standalone_deliver(&config)), standalone_subscriptions(&config)?)?;
         let app = assemble(&[function], &ctx)?;
         if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
             lambda::serve(function.name, app).await
@@ -36,8 +36,9 @@ pub fn main(function: Function) -> ExitCode {
 
 /// Reads the configuration, starts logging and a runtime, and runs `start` to its end.
 pub fn run<F: Future<Output = Result<(), StartError>>>(start: impl FnOnce(Config) -> F) -> ExitCode {
+    // Before the configuration is read, or what is wrong with it would be told to nobody.
+    telemetry::start(std::env::var("CARNET_ENV").is_ok_and(|environment| environment == "development"));
     let outcome = Config::from_env().map_err(StartError::from).and_then(|config| {
-        telemetry::start(config.is_development());
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(start(config))
     });
@@ -88,6 +89,9 @@ pub fn standalone_deliver(config: &Config) -> Http {
 }
 
 /// Who wants which event, as the configuration says.
-pub fn standalone_subscriptions(config: &Config) -> Vec<Subscription> {
-    Subscription::parse_list(config.subscriptions.as_deref().unwrap_or_default())
+///
+/// # Errors
+/// Names what is not understood.
+pub fn standalone_subscriptions(config: &Config) -> Result<Vec<Subscription>, StartError> {
+    Ok(Subscription::parse_list(config.subscriptions.as_deref().unwrap_or_default())?)
 }

@@ -19,13 +19,22 @@ pub const DRAIN: Duration = Duration::from_secs(12);
 /// # Errors
 /// When a port cannot be had.
 pub async fn serve(config: &Config, app: App, stop: watch::Receiver<bool>) -> Result<(), StartError> {
-    let public = TcpListener::bind((config.bind.as_str(), config.port)).await?;
+    let public = listen(&config.bind, config.port, "PORT").await?;
     tracing::info!(address = %public.local_addr()?, "serving");
     let events = match config.events_port {
-        Some(port) => Some(TcpListener::bind((config.bind.as_str(), port)).await?),
+        Some(port) => Some(listen(&config.bind, port, "EVENTS_PORT").await?),
         None => None,
     };
     serve_on(public, app.public, events.map(|listener| (listener, app.events)), stop).await
+}
+
+/// Opens a port.
+///
+/// # Errors
+/// Names the address, and the variable that chooses another.
+pub async fn listen(bind: &str, port: u16, variable: &str) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind((bind, port)).await;
+    listener.map_err(|error| format!("{variable}: cannot listen on {bind}:{port}: {error}").into())
 }
 
 /// Serves on listeners that are already open.
