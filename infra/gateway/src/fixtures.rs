@@ -151,7 +151,7 @@ fn new_people(families: &[Family], known: &HashSet<String>, secrets: &Secrets<'_
 /// As [`load`].
 pub async fn load_with(pg: &store::pg::Pg, ctx: &runtime::Ctx) -> Result<Loaded, sqlx::Error> {
     // Neither fails on sound keys; an empty text opens no account and no sealed word.
-    let hash_password = |password: &str| runtime::keys::hash_password(password).unwrap_or_default();
+    let hash_password = |password: &str| runtime::passwords::hash_password(password).unwrap_or_default();
     let new_wrapped_key =
         |id: &Uuid| ctx.keys.new_patient_key(domain::ids::PatientId::from_uuid(*id)).unwrap_or_default();
     let secrets = Secrets { hash_password: &hash_password, new_wrapped_key: &new_wrapped_key };

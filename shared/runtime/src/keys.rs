@@ -1,7 +1,5 @@
 //! Signing of access tokens, sealing of what is sensitive, hashing of passwords.
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL};
 use domain::ids::{AccountId, PatientId, SessionId};
@@ -13,16 +11,13 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+
+use crate::passwords::Passwords;
 
 /// Life of an access token.
 pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Life of a session: the longest time between two refreshes and in all.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// argon2id as the OWASP Password Storage Cheat Sheet asks: 19 MiB, 2 passes, 1 lane.
-const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
-/// Password hashes computed at once: each takes 19 MiB and a core.
-const HASHES_AT_ONCE: usize = 4;
 const ISSUER: &str = "carnet";
 
 /// A key that cannot be used, or bytes that were not sealed with it.
@@ -61,7 +56,7 @@ pub struct Keys {
     master: LessSafeKey,
     fingerprints: hmac::Key,
     random: SystemRandom,
-    hashing: Semaphore,
+    passwords: Passwords,
 }
 
 impl Keys {
@@ -83,7 +78,7 @@ impl Keys {
             master: LessSafeKey::new(master),
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, fingerprints.as_ref()),
             random: SystemRandom::new(),
-            hashing: Semaphore::new(HASHES_AT_ONCE),
+            passwords: Passwords::new(),
         })
     }
 
@@ -158,8 +153,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Failed`] when the library refuses.
     pub async fn hash_password(&self, password: String) -> Result<String, KeyError> {
-        let _turn = self.hashing.acquire().await.map_err(|_| KeyError::Failed("closing"))?;
-        tokio::task::spawn_blocking(move || hash_password(&password)).await.map_err(|_| KeyError::Failed("hash"))?
+        self.passwords.hash(password).await
     }
 
     /// Whether the password is the one that was hashed. Without a hash (no such account) it takes as long and is false.
@@ -167,16 +161,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Failed`] when the work could not be done.
     pub async fn verify_password(&self, password: String, hash: Option<String>) -> Result<bool, KeyError> {
-        let _turn = self.hashing.acquire().await.map_err(|_| KeyError::Failed("closing"))?;
-        tokio::task::spawn_blocking(move || {
-            let Some(hash) = hash else {
-                return hash_password(&password).map(|_| false);
-            };
-            let hash = PasswordHash::new(&hash).map_err(|_| KeyError::Failed("stored hash"))?;
-            Ok(argon2().verify_password(password.as_bytes(), &hash).is_ok())
-        })
-        .await
-        .map_err(|_| KeyError::Failed("hash"))?
+        self.passwords.matches(password, hash).await
     }
 
     /// A new key for a patient, wrapped by the master key and bound to that patient.
@@ -240,19 +225,6 @@ fn owner(patient: PatientId) -> Aad<[u8; 16]> {
 /// SHA-256 in url-safe base64.
 pub fn digest(bytes: &[u8]) -> String {
     BASE64_URL.encode(ring::digest::digest(&ring::digest::SHA256, bytes))
-}
-
-/// Hashes a password on the calling thread; for tools.
-///
-/// # Errors
-/// [`KeyError::Failed`] when the library refuses.
-pub fn hash_password(password: &str) -> Result<String, KeyError> {
-    argon2().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|_| KeyError::Failed("hash"))
-}
-
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(ARGON2_MEMORY_KIB, 2, 1, None).unwrap_or(Params::DEFAULT);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
 /// jsonwebtoken over `ring`, which we carry anyway; only `EdDSA` is known, so no other algorithm can be chosen by a token.
@@ -350,11 +322,5 @@ mod tests {
         assert!(keys.open(&sealed, ben, &ada_key).is_err());
         assert!(keys.open("", ada, &ada_key).is_err());
         assert_ne!(sealed, keys.seal("varicelle", ada, &ada_key).unwrap());
-    }
-
-    #[test]
-    fn passwords_are_hashed_with_the_parameters_owasp_asks_for() {
-        let hash = hash_password("correct horse").unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     }
 }

@@ -16,6 +16,7 @@ pub mod lang;
 pub mod mail;
 pub mod openapi;
 pub mod page;
+pub mod passwords;
 pub mod problem;
 pub mod telemetry;
 pub mod texts;
