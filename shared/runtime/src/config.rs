@@ -26,7 +26,7 @@ pub struct Config {
     pub environment: Environment,
     /// `DATABASE_URL`; the gateway may do without and start its own PostgreSQL.
     pub database_url: Option<String>,
-    /// `DATABASE_POOL`: connections of this process at most (default 16).
+    /// `DATABASE_POOL`: connections of this process at most (default 8: on two cores more only wait for each other).
     pub database_pool: u32,
     /// `PORT`: public HTTP (default 8080; 0 lets the system choose).
     pub port: u16,
@@ -80,7 +80,7 @@ impl Config {
         Ok(Self {
             environment,
             database_url: get("DATABASE_URL"),
-            database_pool: number(&get, "DATABASE_POOL")?.unwrap_or(16),
+            database_pool: number(&get, "DATABASE_POOL")?.unwrap_or(8),
             port,
             bind: get("BIND").unwrap_or_else(|| if development { "127.0.0.1" } else { "0.0.0.0" }.into()),
             events_port: number(&get, "EVENTS_PORT")?,
