@@ -13,7 +13,7 @@ cat >"functions/$name/function.yaml" <<YAML
 name: $name
 summary: $summary
 routes:
-  - { method: GET, path: /v1/$name }
+  - { method: GET, path: /v1/$name, access: account.read }
 memory_mib: 128
 timeout_seconds: 10
 secrets: [DATABASE_URL, CARNET_SIGNING_KEY, CARNET_MASTER_KEY]

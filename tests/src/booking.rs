@@ -149,9 +149,9 @@ async fn the_write_refuses_rules_that_changed_since_they_were_read() {
     let ada = app.patient().await;
     let slot = &app.lyon_slots().await[0];
     let sql =
-        "select book(a.id, $1 || jsonb_build_object('practitioner', $2::text, 'site', $3::text, 'reason', $4::text,
+        "select book(jsonb_build_object('account', a.id, 'role', 'patient', 'at', now()), $1 || jsonb_build_object('practitioner', $2::text, 'site', $3::text, 'reason', $4::text,
                  'patient', g.patient_id, 'starts_at', now(), 'ends_at', now() + interval '1 h',
-                 'reserved_from', now(), 'reserved_until', now() + interval '1 h'), now())
+                 'reserved_from', now(), 'reserved_until', now() + interval '1 h'))
                from account a join guardianship g on g.account_id = a.id where a.email = $5";
     let outcome = sqlx::query(sql)
         .bind(&wish)

@@ -62,7 +62,7 @@ async fn a_tick_runs_the_function_and_a_failing_one_is_told_to_the_platform() {
     let app = App::start().await;
     let tick = payload("eventbridge-tick.json");
     assert_eq!(lambda::handle("send-reminders", &app.gateway.app, tick.clone()).await.unwrap(), json!({}));
-    app.pool().close().await;
+    app.close_database().await;
     assert!(lambda::handle("send-reminders", &app.gateway.app, tick).await.is_err());
     assert!(lambda::handle("search", &app.gateway.app, json!({"what": "is this"})).await.is_err());
 }

@@ -83,6 +83,7 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     for _ in 0..2 {
         ada.post(&format!("{path}/cancellation"), &json!({"reason": "x"})).await.expect(200);
     }
+    ada.get("/v1/appointments/00000000-0000-7000-8000-000000000000").await.problem(404);
     ada.post("/v1/sessions/end", &json!({})).await.expect(204);
     app.settle().await;
     let events = crate::support::Client::new(app.gateway.app.events.clone());

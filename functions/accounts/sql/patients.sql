@@ -1,13 +1,13 @@
 -- The patients the actor acts for, and the trace of the reading.
--- $1 actor   $2 now   $3 request
+-- $1 who
 with seen as (
-    select patient.*, guardianship.relation
+    select patient.*, guardianship.relation, guardianship.rights, guardianship.until as guarded_until
     from guardianship join patient on patient.id = guardianship.patient_id
-    where guardianship.account_id = $1::uuid
+    where guardianship.account_id = ($1::jsonb ->> 'account')::uuid
+      and may($1::jsonb, 'patient', 'read', patient.id, null, null)
 ), recorded as (
-    insert into audit (at, actor_kind, actor_id, action, event, patient_id, request_id)
-    select $2::text::timestamptz, 'account', $1::uuid, 'read', 'patient.list', id, $3::text from seen
+    insert into trace select line.* from seen, entry($1::jsonb, 'read', 'patient.list', null, seen.id) as line
 )
 select jsonb_build_object('id', id, 'given_name', given_name, 'family_name', family_name, 'birth_date', birth_date,
-                          'relation', relation)
+                          'relation', relation, 'rights', rights, 'until', guarded_until)
 from seen order by relation = 'self' desc, birth_date, id

@@ -10,7 +10,8 @@ use domain::Date;
 use domain::availability::Day;
 use domain::ids::{AccountId, PatientId};
 use domain::person::{self, Email, Name, NewPassword, Phone};
-use runtime::edge::RequestId;
+use runtime::actor::anonymous;
+use runtime::edge::{ClientAddress, RequestId};
 use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -60,18 +61,18 @@ struct Account {
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "sign_up", tag = "accounts", request_body = NewAccount,
     responses((status = 201, body = Account), (status = 409, description = "There is an account with this e-mail.")))]
 async fn sign_up(
-    State(ctx): State<Ctx>, lang: Lang, request: RequestId, Input(new): Input<NewAccount>,
+    State(ctx): State<Ctx>, lang: Lang, request: RequestId, address: ClientAddress, Input(new): Input<NewAccount>,
 ) -> Result<(StatusCode, Json<Account>), Problem> {
     let now = ctx.now();
     let birth_date = checked_birth_date(new.birth_date, now)?;
     let patient = PatientId::from_uuid(Uuid::now_v7());
     let document = json!({
-        "email": new.email, "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
+        "account": Uuid::now_v7(), "email": new.email, "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
         "phone": new.phone, "language": lang, "patient": patient, "given_name": new.given_name,
         "family_name": new.family_name, "birth_date": birth_date,
-        "wrapped_key": ctx.keys.new_patient_key(patient).map_err(Problem::internal)?, "request_id": request.to_string(),
+        "wrapped_key": ctx.keys.new_patient_key(patient).map_err(Problem::internal)?,
     });
-    let account = ctx.db.one(&SIGN_UP, params![Uuid::now_v7(), document, now]).await.map_err(|error| {
+    let account = ctx.db.one(&SIGN_UP, params![anonymous(request, address, now), document]).await.map_err(|error| {
         if error.is_constraint("account_email_key") {
             Problem::new(Kind::AccountExists).field("email")
         } else {

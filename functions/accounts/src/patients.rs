@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::Date;
 use domain::availability::Day;
 use domain::ids::PatientId;
-use domain::person::Name;
+use domain::person::{self, Name};
+use domain::{Date, Timestamp};
 use runtime::page::Page;
 use runtime::{Actor, Ctx, Input, Problem};
 use serde::{Deserialize, Serialize};
@@ -28,13 +28,18 @@ pub(crate) struct Patient {
     birth_date: Date,
     /// `self`, `parent` or `guardian`: what the account is to the patient.
     relation: String,
+    /// Of `book`, `documents`, `messages` and `notices`: what the account may do for the patient.
+    rights: Vec<String>,
+    /// When that ends by itself: a child comes of age.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
 }
 
 /// Lists the patients the caller acts for.
 #[utoipa::path(get, path = "/v1/patients", operation_id = "list_patients", tag = "accounts",
     responses((status = 200, body = Page<Patient>)))]
 pub(crate) async fn list(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Page<Patient>>, Problem> {
-    let items = ctx.db.many(&PATIENTS, params![actor.id(), ctx.now(), actor.request.to_string()]).await?;
+    let items = ctx.db.many(&PATIENTS, params![actor.who(ctx.now())]).await?;
     Ok(Json(Page { items, next_cursor: None }))
 }
 
@@ -59,7 +64,7 @@ pub(crate) async fn add(
     let id = PatientId::from_uuid(Uuid::now_v7());
     let document = json!({
         "id": id, "given_name": new.given_name, "family_name": new.family_name, "birth_date": birth_date,
-        "wrapped_key": ctx.keys.new_patient_key(id).map_err(Problem::internal)?, "request_id": actor.request.to_string(),
+        "wrapped_key": ctx.keys.new_patient_key(id).map_err(Problem::internal)?, "until": person::of_age(birth_date),
     });
-    Ok((StatusCode::CREATED, Json(ctx.db.one(&ADD_PATIENT, params![actor.id(), document, now]).await?)))
+    Ok((StatusCode::CREATED, Json(ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await?)))
 }

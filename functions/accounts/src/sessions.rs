@@ -3,12 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::ids::{AccountId, SessionId};
-use runtime::edge::RequestId;
+use domain::SignedDuration;
+use domain::access::{Level, Role};
+use domain::ids::{AccountId, EstablishmentId, MembershipId, SessionId};
+use runtime::actor::anonymous;
+use runtime::edge::{ClientAddress, RequestId};
 use runtime::keys::{ACCESS_TOKEN_LIFE, SESSION_LIFE, digest};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Words};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,6 +20,9 @@ const CREDENTIALS: Statement<Credentials> = statement!("credentials");
 const SIGN_IN: Statement<Value> = statement!("sign_in");
 const REFRESH: Statement<Refreshed> = statement!("refresh");
 const SIGN_OUT: Statement<Value> = statement!("sign_out");
+
+/// A session that nobody used for so long has ended. Whoever works with other people's records comes back each day.
+const IDLE_AT_HOME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,12 +36,49 @@ pub(crate) struct SignIn {
     #[schema(value_type = Option<String>, max_length = 16, pattern = r"^[^\x00]*$")]
     #[expect(dead_code, reason = "part of the contract; read once accounts have second factors")]
     otp: Option<Words<16>>,
+    /// In what capacity; when not given, the account's only one at work, or else as a patient.
+    #[schema(value_type = Option<String>)]
+    role: Option<Role>,
+    /// In which establishment, for an account that works in several.
+    establishment: Option<EstablishmentId>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Credentials {
     id: AccountId,
     password_hash: String,
+    capacities: Vec<Capacity>,
+}
+
+/// In what an account may act, beside as a patient.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Capacity {
+    role: Role,
+    membership: Option<MembershipId>,
+    establishment: Option<EstablishmentId>,
+}
+
+impl Capacity {
+    const PATIENT: Self = Self { role: Role::Patient, membership: None, establishment: None };
+}
+
+impl Credentials {
+    /// The one capacity that was meant: asked for, or the only one at work.
+    fn capacity(&self, role: Option<Role>, establishment: Option<EstablishmentId>) -> Result<Capacity, Problem> {
+        if role == Some(Role::Patient) || (role.is_none() && establishment.is_none() && self.capacities.len() != 1) {
+            return Ok(Capacity::PATIENT);
+        }
+        let meant = |capacity: &&Capacity| {
+            role.is_none_or(|role| role == capacity.role)
+                && establishment.is_none_or(|establishment| Some(establishment) == capacity.establishment)
+        };
+        let mut meant = self.capacities.iter().filter(meant);
+        match (meant.next(), meant.next()) {
+            (Some(capacity), None) => Ok(*capacity),
+            (Some(_), Some(_)) => Err(Problem::new(Kind::FieldMissing).field("establishment")),
+            (None, _) => Err(Problem::new(Kind::Forbidden).field("role")),
+        }
+    }
 }
 
 /// What a client keeps.
@@ -53,21 +96,25 @@ pub(crate) struct Tokens {
 
 /// Signs in.
 #[utoipa::path(post, path = "/v1/sessions", tag = "accounts", request_body = SignIn,
-    responses((status = 201, body = Tokens), (status = 401, description = "The e-mail and password match no account.")))]
+    responses((status = 201, body = Tokens), (status = 401, description = "The e-mail and password match no account."),
+              (status = 403, description = "The account may not act in that capacity.")))]
 pub(crate) async fn sign_in(
-    State(ctx): State<Ctx>, request: RequestId, Input(who): Input<SignIn>,
+    State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, Input(given): Input<SignIn>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let failed = || Problem::new(Kind::SignInFailed);
-    let found = ctx.db.optional(&CREDENTIALS, params![who.email.trim()]).await?;
-    let (account, hash) = found.map_or((None, None), |found| (Some(found.id), Some(found.password_hash)));
-    let matches = ctx.keys.verify_password(who.password.into(), hash).await.map_err(Problem::internal)?;
-    let account = account.filter(|_| matches).ok_or_else(failed)?;
     let now = ctx.now();
+    let found = ctx.db.optional(&CREDENTIALS, params![given.email.trim(), now]).await?;
+    let hash = found.as_ref().map(|found| found.password_hash.clone());
+    let matches = ctx.keys.verify_password(given.password.into(), hash).await.map_err(Problem::internal)?;
+    let found = found.filter(|_| matches).ok_or_else(|| Problem::new(Kind::SignInFailed))?;
+    let capacity = found.capacity(given.role, given.establishment)?;
     let session = SessionId::from_uuid(Uuid::now_v7());
     let (refresh_token, hash) = ctx.keys.new_token().map_err(Problem::internal)?;
-    let parameters = params![account.as_uuid(), session.as_uuid(), hash, now + SESSION_LIFE, now, request.to_string()];
-    ctx.db.one(&SIGN_IN, parameters).await?;
-    Ok((StatusCode::CREATED, Json(tokens(&ctx, account, session, refresh_token)?)))
+    let document = json!({
+        "account": found.id, "session": session, "hash": hash, "expires_at": now + SESSION_LIFE,
+        "role": capacity.role, "membership": capacity.membership, "level": Level::One, "method": "password", "device": "",
+    });
+    ctx.db.one(&SIGN_IN, params![anonymous(request, address, now), document]).await?;
+    Ok((StatusCode::CREATED, Json(tokens(&ctx, found.id, session, refresh_token)?)))
 }
 
 fn tokens(ctx: &Ctx, account: AccountId, session: SessionId, refresh_token: String) -> Result<Tokens, Problem> {
@@ -93,10 +140,12 @@ struct Refreshed {
 #[utoipa::path(post, path = "/v1/sessions/refresh", tag = "accounts", request_body = Refresh,
     responses((status = 200, body = Tokens), (status = 401, description = "The token is unknown, used, expired or revoked.")))]
 pub(crate) async fn refresh(
-    State(ctx): State<Ctx>, request: RequestId, Input(given): Input<Refresh>,
+    State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, Input(given): Input<Refresh>,
 ) -> Result<Json<Tokens>, Problem> {
+    let now = ctx.now();
     let (next, next_hash) = ctx.keys.new_token().map_err(Problem::internal)?;
-    let parameters = params![digest(given.refresh_token.as_bytes()), next_hash, ctx.now(), request.to_string()];
+    let who = anonymous(request, address, now);
+    let parameters = params![who, digest(given.refresh_token.as_bytes()), next_hash, now - IDLE_AT_HOME];
     let refreshed = ctx.db.optional(&REFRESH, parameters).await?.ok_or_else(|| Problem::new(Kind::SessionEnded))?;
     Ok(Json(tokens(&ctx, refreshed.account, refreshed.session, next)?))
 }
@@ -104,7 +153,6 @@ pub(crate) async fn refresh(
 /// Signs out: the session's refresh tokens are worth nothing from now on.
 #[utoipa::path(post, path = "/v1/sessions/end", tag = "accounts", responses((status = 204, description = "Signed out.")))]
 pub(crate) async fn sign_out(State(ctx): State<Ctx>, actor: Actor) -> Result<StatusCode, Problem> {
-    let parameters = params![actor.id(), actor.session.as_uuid(), ctx.now(), actor.request.to_string()];
-    ctx.db.one(&SIGN_OUT, parameters).await?;
+    ctx.db.one(&SIGN_OUT, params![actor.who(ctx.now())]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

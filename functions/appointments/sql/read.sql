@@ -1,11 +1,11 @@
 -- One appointment, and the trace of its reading.
--- $1 actor   $2 appointment   $3 now   $4 request
+-- $1 who   $2 appointment
 with seen as (
-    select appointment.* from appointment
-    join guardianship on guardianship.patient_id = appointment.patient_id and guardianship.account_id = $1::uuid
+    select appointment.* from appointment join site on site.id = appointment.site_id
     where appointment.id = $2::uuid
+      and may($1::jsonb, 'appointment', 'read', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
 ), recorded as (
-    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
-    select $3::text::timestamptz, 'account', $1::uuid, 'read', 'appointment.read', id, patient_id, $4::text from seen
+    insert into trace
+    select line.* from seen, entry($1::jsonb, 'read', 'appointment.read', seen.id, seen.patient_id) as line
 )
 select appointment_document(seen::appointment) from seen

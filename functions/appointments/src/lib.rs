@@ -76,7 +76,7 @@ impl Filter {
     }
 }
 
-/// Lists appointments of the caller's patients, by start.
+/// Lists the appointments that the caller may see, by start: of their patients, or of the agendas they work for.
 #[utoipa::path(get, path = "/v1/appointments", operation_id = "list_appointments", tag = "appointments",
     params(Filter),
     responses((status = 200, body = Page<Appointment>)))]
@@ -90,7 +90,7 @@ async fn list(
         .many(
             &LIST,
             params![
-                actor.id(),
+                actor.who(ctx.now()),
                 filter.patient.map(PatientId::as_uuid),
                 filter.practitioner.map(PractitionerId::as_uuid),
                 from,
@@ -99,8 +99,6 @@ async fn list(
                 filter.limit.get() + 1,
                 after.map(|after| after.0),
                 after.map(|after| after.1.as_uuid()),
-                ctx.now(),
-                actor.request.to_string(),
             ],
         )
         .await?;
@@ -117,7 +115,7 @@ async fn list(
 async fn read(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<AppointmentId>,
 ) -> Result<Json<Appointment>, Problem> {
-    let parameters = params![actor.id(), id.as_uuid(), ctx.now(), actor.request.to_string()];
+    let parameters = params![actor.who(ctx.now()), id.as_uuid()];
     let row = ctx.db.optional(&READ, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
     Ok(Json(row.view(lang)))
 }

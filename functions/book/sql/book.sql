@@ -1,3 +1,3 @@
--- Books or holds, with everything that leaves with it: see the function's definition in the migrations.
--- $1 actor   $2 the decided wish   $3 now
-select book($1::uuid, $2::jsonb, $3::text::timestamptz)
+-- Books or holds, with everything that leaves with it: see the function's definition in `shared/store/routines`.
+-- $1 who   $2 the decided wish
+select book($1::jsonb, $2::jsonb)

@@ -87,11 +87,13 @@ type Created = (StatusCode, Json<Appointment>);
 async fn book_or_hold(
     ctx: &Ctx, actor: &Actor, lang: Lang, key: &IdempotencyKey, wish: BookingWish, status: Status,
 ) -> Result<Created, Problem> {
+    let now = ctx.now();
     let request = Request {
         actor,
+        who: actor.who(now),
         key,
         status,
-        now: ctx.now(),
+        now,
         hash: ctx.keys.fingerprint(&serde_json::to_vec(&wish).unwrap_or_default()),
     };
     let booked = match load_and_decide(ctx, &request, wish).await {
@@ -111,6 +113,7 @@ async fn book_or_hold(
 /// Who asks for what, when, under which key.
 struct Request<'a> {
     actor: &'a Actor,
+    who: Value,
     key: &'a IdempotencyKey,
     status: Status,
     now: Timestamp,
@@ -130,12 +133,13 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
     let offer = ctx.db.optional(
         &OFFER,
         params![
-            request.actor.id(),
+            request.who.clone(),
             slot.practitioner.as_uuid(),
             slot.site.as_uuid(),
             slot.reason.as_uuid(),
             wish.patient.map(PatientId::as_uuid),
             slot.starts_at(),
+            "create",
         ],
     );
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
@@ -150,13 +154,12 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
         "note": note.transpose().map_err(Problem::internal)?, "status": request.status,
         "hold_expires_at": (request.status == Status::Held).then(|| request.now + SignedDuration::from_mins(HOLD_MINUTES)),
         "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
-        "request_id": request.actor.request.to_string(),
     });
     Ok((document, patient.id))
 }
 
 async fn write(ctx: &Ctx, request: &Request<'_>, document: Value, patient: PatientId) -> Result<Booked, Problem> {
-    let booked = ctx.db.one(&BOOK, params![request.actor.id(), document, request.now]).await;
+    let booked = ctx.db.one(&BOOK, params![request.who.clone(), document]).await;
     booked.map_err(|error| booking_refused(error, patient))
 }
 

@@ -44,18 +44,17 @@ async fn cancel(
     Input(cancellation): Input<Cancellation>,
 ) -> Result<Json<Appointment>, Problem> {
     let now = ctx.now();
-    let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![actor.id(), id.as_uuid()]).await?;
+    let who = actor.who(now);
+    let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![who.clone(), id.as_uuid(), "delete"]).await?;
     let current: Current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    let earlier = ctx.db.optional(&CANCELLED, params![actor.id(), id.as_uuid()]);
+    let earlier = ctx.db.optional(&CANCELLED, params![who.clone(), id.as_uuid()]);
     if current.status == Status::Cancelled {
         return Ok(Json(earlier.await?.ok_or(ChangeError::Changed)?.view(lang)));
     }
     let late = current.change(now)?.late;
     let reason = ctx.keys.seal(cancellation.reason.as_str(), current.patient, &current.wrapped_key);
     let reason = reason.map_err(Problem::internal)?;
-    let request = actor.request.to_string();
-    let written =
-        ctx.db.optional(&CANCEL, params![actor.id(), id.as_uuid(), current.version, late, reason, now, request]);
+    let written = ctx.db.optional(&CANCEL, params![who, id.as_uuid(), current.version, late, reason]);
     let cancelled = match written.await? {
         Some(cancelled) => cancelled,
         // Somebody was quicker: perhaps the same wish, sent twice at once.

@@ -1,5 +1,5 @@
 -- Ends holds past their time; one with any row in other hands is left, whole, for the next tick.
--- $1 now   $2 how many at most
+-- $1 now   $2 how many at most   $3 who: the system
 with due as (
     select id from appointment
     where status = 'held' and hold_expires_at <= $1::text::timestamptz
@@ -22,7 +22,8 @@ with due as (
     update reservation set active = false from mine
     where reservation.id = mine.id and mine.appointment_id in (select id from whole)
 ), recorded as (
-    insert into audit (at, actor_kind, action, event, object_id, patient_id)
-    select $1::text::timestamptz, 'system', 'update', 'appointment.hold.expire', id, patient_id from expired
+    insert into trace
+    select line.* from expired,
+        entry($3::jsonb, 'update', 'appointment.hold.expire', expired.id, expired.patient_id) as line
 )
 select jsonb_build_object('expired', count(*)) from expired

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use runtime::actor::system;
 use runtime::events::Outcome;
 use runtime::{Ctx, Function, Problem};
 use serde::Deserialize;
@@ -29,8 +30,9 @@ struct Expired {
 }
 
 async fn expire_holds(State(ctx): State<Ctx>) -> Result<Outcome, Problem> {
+    let now = ctx.now();
     for _ in 0..BATCHES {
-        if ctx.db.one(&EXPIRE, params![ctx.now(), BATCH]).await?.expired < BATCH {
+        if ctx.db.one(&EXPIRE, params![now, BATCH, system(now)]).await?.expired < BATCH {
             break;
         }
     }

@@ -1,3 +1,3 @@
 -- Moves, with everything that leaves with it; null when the appointment is no longer at that version.
--- $1 actor   $2 the decided wish   $3 now
-select coalesce(move_appointment($1::uuid, $2::jsonb, $3::text::timestamptz), 'null'::jsonb)
+-- $1 who   $2 the decided wish
+select coalesce(move_appointment($1::jsonb, $2::jsonb), 'null'::jsonb)

@@ -44,19 +44,21 @@ async fn move_to(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<AppointmentId>, Input(wish): Input<MoveWish>,
 ) -> Result<Json<Appointment>, Problem> {
     let now = ctx.now();
-    let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![actor.id(), id.as_uuid()]).await?;
+    let who = actor.who(now);
+    let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![who.clone(), id.as_uuid(), "update"]).await?;
     let current: Current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
     current.change(now)?;
     let slot: SlotToken = wish.slot.parse().map_err(|_| BookingError::SlotUnknown)?;
     let offer = ctx.db.optional(
         &OFFER,
         params![
-            actor.id(),
+            who.clone(),
             slot.practitioner.as_uuid(),
             slot.site.as_uuid(),
             slot.reason.as_uuid(),
             current.patient.as_uuid(),
             slot.starts_at(),
+            "update",
         ],
     );
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
@@ -65,9 +67,8 @@ async fn move_to(
         "appointment": id, "version": current.version, "practitioner": slot.practitioner, "site": slot.site,
         "reason": slot.reason, "channel": slot.channel, "starts_at": slot.starts_at, "ends_at": slot.ends_at,
         "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
-        "request_id": actor.request.to_string(),
     });
-    let moved = ctx.db.one(&MOVE, params![actor.id(), document, now]).await;
+    let moved = ctx.db.one(&MOVE, params![who, document]).await;
     let moved = moved.map_err(|error| runtime::problem::booking_refused(error, current.patient))?;
     Ok(Json(moved.ok_or(ChangeError::Changed)?.view(lang)))
 }

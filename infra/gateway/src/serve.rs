@@ -49,7 +49,7 @@ pub fn gateway(
             Dev { ctx: ctx.clone(), mailbox, events: app.events.clone(), manifests: app.manifests.clone().into() };
         extra = extra.merge(dev::router(dev));
     }
-    let public = app.public.clone().merge(edge::wrap(extra));
+    let public = app.public.clone().merge(edge::wrap(extra, ctx.clone(), Arc::default()));
     Ok(Gateway { ctx, public, app })
 }
 
@@ -69,7 +69,9 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         tokio::spawn(received.clone().serve(listener));
         mailbox = Some(received);
     }
-    let pg = Pg::lazy(config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?, config.database_pool)?;
+    let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
+    let pg = Pg::with_role(url, config.database_pool, config.database_role.as_deref())?;
+    let owner = Pg::lazy(url, 1)?;
     let listener = native::listen(&config.bind, config.port, "PORT").await?;
     config.port = listener.local_addr()?.port();
     let gateway = gateway(&config, Arc::new(pg.clone()), clock, mailbox)?;
@@ -81,7 +83,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let timetable = loops::timetable(&gateway.app.manifests)?;
     let background = tokio::spawn(background(
         config.clone(),
-        pg.clone(),
+        owner,
         gateway.ctx.clone(),
         gateway.app.clone(),
         timetable,
@@ -98,10 +100,10 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
 
 /// Schema, demo data, then the loops; a database that is away is waited for while HTTP says 503.
 async fn background(
-    config: Config, pg: Pg, ctx: Ctx, app: App, timetable: Vec<loops::Ticking>, mut stop: watch::Receiver<bool>,
+    config: Config, owner: Pg, ctx: Ctx, app: App, timetable: Vec<loops::Ticking>, mut stop: watch::Receiver<bool>,
 ) {
     loop {
-        match prepare(&config, &pg, &ctx).await {
+        match prepare(&config, &owner, &ctx).await {
             Ok(()) => break,
             Err(error) => tracing::error!(%error, "the database is not ready"),
         }
@@ -110,6 +112,7 @@ async fn background(
             _ = stop.changed() => return,
         }
     }
+    owner.close().await;
     announce(&config);
     let queue = loops::queue(app.events.clone(), ctx.clone(), stop.clone());
     let cron = loops::cron(app.events, ctx, timetable, stop);

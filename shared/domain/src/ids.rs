@@ -53,4 +53,8 @@ ids! {
     EventId,
     /// A message to one person.
     NoticeId,
+    /// A hospital, a health centre, a practice (FHIR `Organization`).
+    EstablishmentId,
+    /// One person in one establishment in one role (FHIR `PractitionerRole`).
+    MembershipId,
 }

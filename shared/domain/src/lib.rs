@@ -1,5 +1,6 @@
 //! Rules and types of Carnet. No IO, no clock, no async: `now` is always an argument.
 
+pub mod access;
 pub mod agenda;
 pub mod appointment;
 pub mod availability;

@@ -1,16 +1,23 @@
 //! Who asks. No handler without one, unless its manifest says public.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::{FromRef, FromRequestParts};
+use domain::access::{self, Access, Decision, Role, Standing};
 use domain::ids::{AccountId, SessionId};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::shared::ACTOR;
+use store::{Query as _, params};
 use uuid::Uuid;
 
-use crate::edge::RequestId;
+use crate::edge::{ClientAddress, RequestId};
 use crate::{Ctx, Kind, Problem};
 
-/// A signed-in person, and the request they make.
-#[derive(Debug, Clone, Copy)]
+/// A signed-in person in the capacity they chose, and the request they make.
+#[derive(Debug, Clone)]
 pub struct Actor {
     /// The account: `$1` of every statement that touches personal data.
     pub account: AccountId,
@@ -18,12 +25,56 @@ pub struct Actor {
     pub session: SessionId,
     /// The request, for the audit trail.
     pub request: RequestId,
+    /// Where the request came from.
+    pub address: ClientAddress,
+    /// In what capacity, as the database says at this request.
+    pub standing: Standing,
 }
 
 impl Actor {
     /// The account's bare identifier, for statements.
     pub fn id(&self) -> Uuid {
         self.account.as_uuid()
+    }
+
+    /// `who` of the statements: what the policy asks and the audit trail remembers.
+    pub fn who(&self, now: Timestamp) -> Value {
+        json!({
+            "at": now, "account": self.account, "session": self.session, "role": self.standing.role,
+            "level": self.standing.level, "establishment": self.standing.establishment,
+            "practitioner": self.standing.practitioner, "attached": self.standing.attached,
+            "address": self.address, "request": self.request.to_string(), "purpose": purpose(self.standing.role),
+        })
+    }
+}
+
+/// `who` of a request that nobody signed.
+pub fn anonymous(request: RequestId, address: ClientAddress, now: Timestamp) -> Value {
+    json!({"at": now, "address": address, "request": request.to_string()})
+}
+
+/// `who` of what nobody asked for: a tick or an event.
+pub fn system(now: Timestamp) -> Value {
+    json!({"at": now, "role": "system", "purpose": "HSYSADMIN"})
+}
+
+/// Why a role looks at all (HL7 v3 `PurposeOfUse`, as FHIR `AuditEvent.purposeOfEvent` has it).
+fn purpose(role: Role) -> &'static str {
+    match role {
+        Role::Patient => "PATRQT",
+        Role::Practitioner | Role::Nurse | Role::Pharmacist => "TREAT",
+        Role::Secretary | Role::Administrator | Role::Dim => "HOPERAT",
+        Role::Operator | Role::Support => "HSYSADMIN",
+    }
+}
+
+/// Left by the edge for the extractor to fill, so that a refusal can say whose it was.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen(Arc<OnceLock<Value>>);
+
+impl Seen {
+    pub(crate) fn who(&self) -> Option<Value> {
+        self.0.get().cloned()
     }
 }
 
@@ -36,6 +87,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let ctx = Ctx::from_ref(state);
+        let now = ctx.now();
+        let unauthenticated = || Problem::new(Kind::Unauthenticated);
         let token = parts
             .headers
             .get(AUTHORIZATION)
@@ -43,8 +96,32 @@ where
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
-        let claims = ctx.keys.verify(token, ctx.now()).ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
-        Ok(Self { account: claims.sub, session: claims.sid, request: RequestId::of(&parts.extensions) })
+            .ok_or_else(unauthenticated)?;
+        let claims = ctx.keys.verify(token, now).ok_or_else(unauthenticated)?;
+        let standing = ctx.db.optional(&ACTOR, params![claims.sid.as_uuid(), claims.sub.as_uuid(), now]).await?;
+        let actor = Self {
+            account: claims.sub,
+            session: claims.sid,
+            request: RequestId::of(&parts.extensions),
+            address: ClientAddress::of(&parts.extensions),
+            standing: standing.ok_or_else(unauthenticated)?,
+        };
+        if let Some(seen) = parts.extensions.get::<Seen>() {
+            // Two extractors of one request see the same.
+            let _ = seen.0.set(actor.who(now));
+        }
+        let access = parts.extensions.get::<Access>().copied();
+        // Only a route whose manifest says neither what it touches nor that it is public: assembly refuses it.
+        let access = access.ok_or_else(|| Problem::new(Kind::Internal))?;
+        access::admit(actor.standing.role, actor.standing.level, access).map_err(refused)?;
+        Ok(actor)
+    }
+}
+
+/// What a role may do to nothing at all is told: that the route exists is no secret.
+fn refused(decision: Decision) -> Problem {
+    match decision {
+        Decision::NeedsSecondFactor => Problem::new(Kind::SecondFactorNeeded),
+        _ => Problem::new(Kind::Forbidden),
     }
 }

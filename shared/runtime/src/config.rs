@@ -28,6 +28,9 @@ pub struct Config {
     pub database_url: Option<String>,
     /// `DATABASE_POOL`: connections of this process at most (default 8: on two cores more only wait for each other).
     pub database_pool: u32,
+    /// `DATABASE_ROLE`: the role that statements run as (default `carnet_app`, which the migrations make); `none` for the
+    /// user of the URL itself.
+    pub database_role: Option<String>,
     /// `PORT`: public HTTP (default 8080; 0 lets the system choose).
     pub port: u16,
     /// `BIND`: address to listen on (default 127.0.0.1 in development, 0.0.0.0 otherwise).
@@ -81,6 +84,10 @@ impl Config {
             environment,
             database_url: get("DATABASE_URL"),
             database_pool: number(&get, "DATABASE_POOL")?.unwrap_or(8),
+            database_role: match get("DATABASE_ROLE") {
+                Some(role) if role == "none" => None,
+                role => Some(role.unwrap_or_else(|| "carnet_app".into())),
+            },
             port,
             bind: get("BIND").unwrap_or_else(|| if development { "127.0.0.1" } else { "0.0.0.0" }.into()),
             events_port: number(&get, "EVENTS_PORT")?,

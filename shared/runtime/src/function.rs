@@ -1,6 +1,7 @@
 //! A use case: its manifest, its public routes and its trigger.
 
 use axum::Router;
+use domain::access::Access;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -66,9 +67,12 @@ pub struct Route {
     pub method: String,
     /// Path pattern, `{id}` for a segment.
     pub path: String,
-    /// Whether nobody may call it.
+    /// Whether it asks nobody who they are.
     #[serde(default)]
     pub public: bool,
+    /// What it touches, for the policy (`appointment.read`): every route that is not public says so.
+    #[serde(default)]
+    pub access: Option<Access>,
 }
 
 /// A right on a table.

@@ -46,6 +46,8 @@ kinds! {
     Unauthenticated = UNAUTHORIZED "unauthenticated" "No valid access token came with the request.",
     SignInFailed = UNAUTHORIZED "sign-in-failed" "The e-mail and password do not match an account.",
     SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
+    SecondFactorNeeded = FORBIDDEN "second-factor-needed" "This takes a session that was opened with two factors: set one up, then sign in again.",
+    Forbidden = FORBIDDEN "forbidden" "The capacity you act in does not allow this.",
     NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
     SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
@@ -72,6 +74,13 @@ kinds! {
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
+}
+
+impl Kind {
+    /// Whether it refuses somebody what is perhaps there: these leave a trace.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Unauthenticated | Self::SecondFactorNeeded | Self::Forbidden | Self::NotFound)
+    }
 }
 
 /// An answer that is not a success.
@@ -206,7 +215,7 @@ pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
         DbError::Constraint { name, loser, .. } if name == "reservation_no_overlap" => {
             BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
         }
-        error if error.is_constraint("guardianship_needed") => BookingError::NoSuchPatient.into(),
+        error if error.is_constraint("right_needed") => BookingError::NoSuchPatient.into(),
         error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
         error => error.into(),
     }

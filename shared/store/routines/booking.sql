@@ -118,8 +118,7 @@ begin
 end $$;
 
 -- Lets holds go. The caller has locked their resources.
-create or replace function release_holds(holds uuid[], actor uuid, at timestamptz, request text)
-returns void language plpgsql as $$
+create or replace function release_holds(who jsonb, holds uuid[]) returns void language plpgsql as $$
 begin
     if holds is null then
         return;
@@ -130,17 +129,19 @@ begin
         where id = any (holds) and status = 'held'
         returning id, patient_id
     )
-    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
-    select release_holds.at, 'account', actor, 'update', 'appointment.hold.release', id, patient_id, request from released;
+    insert into trace
+    select line.* from released,
+        entry(who, 'update', 'appointment.hold.release', released.id, released.patient_id) as line;
     update reservation set active = false where appointment_id = any (holds) and active;
 end $$;
 
--- Whether the actor may act for the patient, now and not only when the write was decided.
-create or replace function require_guardianship(actor uuid, patient uuid) returns void language plpgsql as $$
+-- Whether the actor may, now and not only when the write was decided.
+create or replace function require_right(
+    who jsonb, to_do text, of_patient uuid, of_practitioner uuid, of_site uuid
+) returns void language plpgsql as $$
 begin
-    perform from guardianship where account_id = actor and patient_id = patient;
-    if not found then
-        raise exception 'the actor may not act for the patient' using errcode = '42501', constraint = 'guardianship_needed';
+    if not may(who, 'appointment', to_do, of_patient, of_practitioner, (select establishment_id from site where id = of_site)) then
+        raise exception 'the policy does not allow it' using errcode = '42501', constraint = 'right_needed';
     end if;
 end $$;
 
@@ -154,10 +155,12 @@ begin
 end $$;
 
 -- Books or holds. `wish` holds: id, practitioner, patient, site, reason, channel, starts_at, ends_at, reserved_from,
--- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, operation, key, request_hash, request_id.
+-- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, operation, key, request_hash.
 -- Returns {"outcome": "created" | "replayed" | "key_reused", "appointment": …}.
-create or replace function book(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+create or replace function book(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
 declare
+    actor constant uuid := (who ->> 'account')::uuid;
+    at constant timestamptz := (who ->> 'at')::timestamptz;
     earlier idempotency;
     a appointment;
     answer jsonb;
@@ -210,7 +213,7 @@ begin
     end if;
 
     -- What this was decided on must still hold. (Raised, so that the key is not spent on it.)
-    perform require_guardianship(actor, a.patient_id);
+    perform require_right(who, 'create', a.patient_id, a.practitioner_id, a.site_id);
     perform from practitioner
     where id = a.practitioner_id and active and agenda_version = (wish ->> 'agenda_version')::bigint;
     if not found then
@@ -219,7 +222,7 @@ begin
 
     own_holds := holds_giving_way(actor, a.patient_id, a.starts_at, a.ends_at);
     perform lock_resources(resources || resources_of(own_holds));
-    perform release_holds(own_holds, actor, at, wish ->> 'request_id');
+    perform release_holds(who, own_holds);
 
     insert into appointment values (a.*);
     perform reserve(a.id, resources, durings, at, a.hold_expires_at);
@@ -228,18 +231,19 @@ begin
         insert into outbox (kind, subject, data, occurred_at)
         values ('appointment.booked.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
     end if;
-    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
-    values (at, 'account', actor, 'create',
-            case a.status when 'held' then 'appointment.hold' else 'appointment.book' end,
-            a.id, a.patient_id, wish ->> 'request_id');
+    insert into trace
+    select * from entry(who, 'create', case a.status when 'held' then 'appointment.hold' else 'appointment.book' end,
+                        a.id, a.patient_id);
     return jsonb_build_object('outcome', 'created', 'appointment', answer);
 end $$;
 
 -- Moves a booked appointment, keeping the old time unless the new one is placed: the whole statement fails or none of it.
 -- `wish` holds: appointment, version, practitioner, site, reason, channel, starts_at, ends_at, reserved_from,
--- reserved_until, agenda_version, request_id. Null when the appointment is no longer at that version.
-create or replace function move_appointment(actor uuid, wish jsonb, at timestamptz) returns jsonb language plpgsql as $$
+-- reserved_until, agenda_version. Null when the appointment is no longer at that version.
+create or replace function move_appointment(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
 declare
+    actor constant uuid := (who ->> 'account')::uuid;
+    at constant timestamptz := (who ->> 'at')::timestamptz;
     a appointment;
     former appointment;
     own_holds uuid[];
@@ -264,7 +268,9 @@ begin
     if not found then
         return null;
     end if;
-    perform require_guardianship(actor, a.patient_id);
+    -- What is left and what is gone to: staff move within the agendas they work for.
+    perform require_right(who, 'update', a.patient_id, a.practitioner_id, a.site_id);
+    perform require_right(who, 'update', a.patient_id, (wish ->> 'practitioner')::uuid, (wish ->> 'site')::uuid);
     perform from practitioner
     where id = (wish ->> 'practitioner')::uuid and active and agenda_version = (wish ->> 'agenda_version')::bigint;
     if not found then
@@ -279,7 +285,7 @@ begin
     -- Locks of old and new together and first: retiring and then waiting for a lock is how two swaps would deadlock.
     own_holds := holds_giving_way(actor, a.patient_id, (wish ->> 'starts_at')::timestamptz, (wish ->> 'ends_at')::timestamptz);
     perform lock_resources(resources || resources_of(own_holds || a.id));
-    perform release_holds(own_holds, actor, at, wish ->> 'request_id');
+    perform release_holds(who, own_holds);
     update reservation set active = false where appointment_id = a.id and active;
 
     former := a;
@@ -296,7 +302,9 @@ begin
         -- Who is told that it left their agenda, and from when.
         || case when former.practitioner_id = a.practitioner_id then '{}' else jsonb_build_object('former', jsonb_build_object(
             'practitioner', former.practitioner_id, 'starts_at', former.starts_at, 'ends_at', former.ends_at)) end, at);
-    insert into audit (at, actor_kind, actor_id, action, event, object_id, patient_id, request_id)
-    values (at, 'account', actor, 'update', 'appointment.move', a.id, a.patient_id, wish ->> 'request_id');
+    insert into trace
+    select * from entry(who, 'update', 'appointment.move', a.id, a.patient_id,
+        coalesce(change(a.patient_id, 'starts_at', former.starts_at::text, a.starts_at::text), '{}')
+        || coalesce(change(a.patient_id, 'practitioner', former.practitioner_id::text, a.practitioner_id::text), '{}'));
     return appointment_document(a);
 end $$;

@@ -1,6 +1,7 @@
 -- What a booking or a move is decided on: the rules of one practitioner for one reason at one site, and the patient if
 -- the actor may act for them.
--- $1 actor   $2 practitioner   $3 site   $4 reason   $5 patient (null: the actor as patient)   $6 start of the slot
+-- $1 who   $2 practitioner   $3 site   $4 reason   $5 patient (null: the actor as patient)   $6 start of the slot
+-- $7 action: 'create' or 'update'
 select jsonb_build_object(
     'agenda', jsonb_build_object(
         'practitioner', practitioner.id,
@@ -32,8 +33,11 @@ select jsonb_build_object(
     'agenda_version', practitioner.agenda_version,
     'patient', (
         select jsonb_build_object('id', patient.id, 'wrapped_key', patient.wrapped_key)
-        from guardianship join patient on patient.id = guardianship.patient_id
-        where guardianship.account_id = $1::uuid
-          and case when $5::uuid is null then guardianship.relation = 'self' else patient.id = $5::uuid end))
+        from patient
+        where patient.id = coalesce($5::uuid, (
+                select g.patient_id from guardianship g
+                where g.account_id = ($1::jsonb ->> 'account')::uuid and g.relation = 'self'))
+          and may($1::jsonb, 'appointment', $7::text, patient.id, practitioner.id,
+                  (select site.establishment_id from site where site.id = $3::uuid))))
 from practitioner
 where practitioner.id = $2::uuid and practitioner.active

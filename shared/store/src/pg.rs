@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::access::{POLICY as POLICY_RULES, Rule};
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -24,13 +25,24 @@ pub struct Pg {
 }
 
 impl Pg {
-    /// A pool that connects when first used: a process starts, and says so on `/readyz`, while the database is down.
+    /// A pool that connects when first used: a process starts, and says so on `/readyz`, while the database is down. Its
+    /// statements run as the user of the URL: for migrations and tools.
     ///
     /// Every session gets `statement_timeout` 8 s, `lock_timeout` 5 s and `idle_in_transaction_session_timeout` 5 s.
     ///
     /// # Errors
     /// [`DbError::Bug`] when `url` is not a PostgreSQL URL.
     pub fn lazy(url: &str, connections: u32) -> Result<Self, DbError> {
+        Self::with_role(url, connections, None)
+    }
+
+    /// As [`Pg::lazy`], but its statements run as a role that may less than the user of the URL, who is a member of it:
+    /// the functions' own, `carnet_app`, which the migrations make. Without that role there are no connections.
+    ///
+    /// # Errors
+    /// As [`Pg::lazy`].
+    pub fn with_role(url: &str, connections: u32, role: Option<&str>) -> Result<Self, DbError> {
+        let role = role.map(str::to_owned);
         let options: PgConnectOptions =
             url.parse().map_err(|_| DbError::Bug("DATABASE_URL is not a PostgreSQL URL".into()))?;
         let options = options.application_name("carnet").options([
@@ -46,6 +58,15 @@ impl Pg {
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let role = role.clone();
+                Box::pin(async move {
+                    if let Some(role) = role {
+                        sqlx::query("select set_config('role', $1, false)").bind(role).execute(connection).await?;
+                    }
+                    Ok(())
+                })
+            })
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for < TRUSTED_IDLE {
@@ -87,6 +108,9 @@ impl Pg {
                 sqlx::raw_sql(sqlx::SqlStr::from_static(sql)).execute(&mut *work).await?;
             }
         }
+        let rules: Vec<_> = POLICY_RULES.iter().flat_map(rows_of).collect();
+        sqlx::query(POLICY).bind(Json(rules)).execute(&mut *work).await?;
+        sqlx::raw_sql(sqlx::SqlStr::from_static(GRANTS)).execute(&mut *work).await?;
         work.commit().await
     }
 
@@ -102,6 +126,7 @@ fn migrator() -> Migrator {
         (20_261_122_000_001, "house", include_str!("../migrations/20261122000001_house.sql")),
         (20_261_123_000_001, "routine", include_str!("../migrations/20261123000001_routine.sql")),
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
+        (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -117,8 +142,21 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 2] =
-    [("booking", include_str!("../routines/booking.sql")), ("patients", include_str!("../routines/patients.sql"))];
+const ROUTINES: [(&str, &str); 3] = [
+    ("access", include_str!("../routines/access.sql")),
+    ("booking", include_str!("../routines/booking.sql")),
+    ("patients", include_str!("../routines/patients.sql")),
+];
+/// Writes the policy as it is in the code.
+const POLICY: &str = include_str!("../routines/policy.sql");
+/// What the application may do: everything but to change or remove what is only added to.
+const GRANTS: &str = include_str!("../routines/grants.sql");
+
+/// A rule as rows of the table: one for each action and relation.
+fn rows_of(rule: &Rule) -> Vec<[&'static str; 4]> {
+    let rows = rule.actions.iter().flat_map(|action| rule.relations.iter().map(move |relation| (action, relation)));
+    rows.map(|(action, relation)| [rule.role.name(), rule.resource.name(), action.name(), relation.name()]).collect()
+}
 
 impl Db for Pg {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {

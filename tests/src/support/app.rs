@@ -50,6 +50,8 @@ pub struct App {
     pub db: Arc<Counting>,
     pub mailbox: Arc<Mailbox>,
     pub url: String,
+    /// As the owner of the database, who may more than the product.
+    owner: Pg,
     people: AtomicU32,
 }
 
@@ -62,6 +64,9 @@ impl App {
 
     /// On a given database, with variables.
     pub async fn on(url: String, variables: &[(&str, &str)]) -> Self {
+        if std::env::var_os("RUST_LOG").is_some() {
+            runtime::telemetry::start(true);
+        }
         let clock = Arc::new(Clock::default());
         clock.set(MONDAY.parse().unwrap());
         let stamps = clock.clone();
@@ -71,10 +76,11 @@ impl App {
         tokio::spawn(mailbox.clone().serve(listener));
         let mut config = database::config(variables);
         config.smtp_url.get_or_insert(smtp);
-        let inner = Pg::lazy(&url, 16).unwrap();
+        let inner = Pg::with_role(&url, 16, config.database_role.as_deref()).unwrap();
+        let owner = Pg::lazy(&url, 4).unwrap();
         let db = Arc::new(Counting { inner, count: AtomicUsize::new(0), seen: Mutex::default() });
         let gateway = gateway::serve::gateway(&config, db.clone(), clock, Some(mailbox.clone())).unwrap();
-        Self { gateway, db, mailbox, url, people: AtomicU32::new(0) }
+        Self { gateway, db, mailbox, url, owner, people: AtomicU32::new(0) }
     }
 
     /// Nobody.
@@ -100,28 +106,30 @@ impl App {
 
     /// Many accounts at once, without the work of hashing passwords: for races.
     pub async fn crowd(&self, size: usize) -> Vec<Client> {
-        let people: Vec<(Uuid, Uuid)> = (0..size).map(|_| (Uuid::now_v7(), Uuid::now_v7())).collect();
+        let people: Vec<[Uuid; 3]> = (0..size).map(|_| [(); 3].map(|()| Uuid::now_v7())).collect();
         let rows: Vec<Value> = people
             .iter()
-            .map(|(account, patient)| {
+            .map(|[account, patient, session]| {
                 let key = self.gateway.ctx.keys.new_patient_key(domain::ids::PatientId::from_uuid(*patient)).unwrap();
-                json!({"account": account, "patient": patient, "key": key})
+                json!({"account": account, "patient": patient, "session": session, "key": key})
             })
             .collect();
-        let sql = "with people as (select * from jsonb_to_recordset($1) as p (account uuid, patient uuid, key text)),
+        let sql = "with people as (select * from jsonb_to_recordset($1) as p (account uuid, patient uuid, session uuid, key text)),
             a as (insert into account (id, email, password_hash, created_at)
                   select account, account || '@foule.example', '-', now() from people),
             r as (insert into resource (id, kind) select patient, 'patient' from people),
             p as (insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
-                  select patient, 'Un', 'Parmi', '1990-01-01', key, now() from people)
+                  select patient, 'Un', 'Parmi', '1990-01-01', key, now() from people),
+            s as (insert into session (id, account_id, created_at, expires_at)
+                  select session, account, now() - interval '10 years', 'infinity' from people)
             insert into guardianship (account_id, patient_id, relation, since)
             select account, patient, 'self', now() from people";
         sqlx::query(sql).bind(Value::Array(rows)).execute(self.pool()).await.unwrap();
-        let token = |account| {
-            let session = SessionId::from_uuid(Uuid::now_v7());
-            self.gateway.ctx.keys.issue(AccountId::from_uuid(account), session, self.now()).unwrap()
+        let token = |account, session| {
+            let (account, session) = (AccountId::from_uuid(account), SessionId::from_uuid(session));
+            self.gateway.ctx.keys.issue(account, session, self.now()).unwrap()
         };
-        people.iter().map(|(account, _)| self.nobody().bearing(&token(*account))).collect()
+        people.iter().map(|[account, _, session]| self.nobody().bearing(&token(*account, *session))).collect()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -149,7 +157,12 @@ impl App {
     }
 
     pub fn pool(&self) -> &sqlx::PgPool {
-        self.db.inner.pool()
+        self.owner.pool()
+    }
+
+    /// The product loses its database.
+    pub async fn close_database(&self) {
+        self.db.inner.close().await;
     }
 
     /// Rows of a query, each its first column as JSON.
@@ -214,12 +227,15 @@ pub async fn book(client: &Client, slot: &Value) -> Answer {
 impl App {
     /// A token for the same account at the present time: the clock was moved, and the old one has expired.
     pub async fn fresh_token(&self, client: &Client) -> String {
-        let account: Uuid = sqlx::query_scalar("select id from account where email = $1")
+        let session = "insert into session (id, account_id, created_at, expires_at)
+                       select gen_random_uuid(), id, $2::timestamptz, 'infinity' from account where email = $1
+                       returning account_id, id";
+        let (account, session): (Uuid, Uuid) = sqlx::query_as(session)
             .bind(&client.email)
+            .bind(self.now().to_string())
             .fetch_one(self.pool())
             .await
             .unwrap();
-        let session = SessionId::from_uuid(Uuid::now_v7());
-        self.gateway.ctx.keys.issue(AccountId::from_uuid(account), session, self.now()).unwrap()
+        self.gateway.ctx.keys.issue(AccountId::from_uuid(account), SessionId::from_uuid(session), self.now()).unwrap()
     }
 }

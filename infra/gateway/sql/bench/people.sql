@@ -12,6 +12,10 @@ with person as materialized (
 ), patients as (
     insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
     select id, 'Enfant', 'Mesure', date '2019-09-01', 'measure', $3::text::timestamptz from person
+), sessions as (
+    -- Its own id for its only session's: whoever writes the token need not ask.
+    insert into session (id, account_id, created_at, expires_at)
+    select id, id, $3::text::timestamptz, 'infinity' from family
 ), guardianships as (
     insert into guardianship (account_id, patient_id, relation, since)
     select family.id, person.id, 'parent', $3::text::timestamptz from person join family using (family)

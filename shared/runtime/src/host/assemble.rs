@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::StartError;
 use crate::deliver::Subscription;
+use crate::edge::Accesses;
 use crate::{Ctx, Function, Kind, Manifest, Problem, edge, openapi};
 
 /// Everything a host serves.
@@ -53,6 +56,7 @@ impl App {
 /// When a manifest is not one.
 pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
     let manifests = functions.iter().map(Function::manifest).collect::<Result<Vec<_>, _>>()?;
+    let accesses = Arc::new(accesses(&manifests)?);
     let mut api = OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz));
     let mut events = Router::new();
     for (function, manifest) in functions.iter().zip(&manifests) {
@@ -72,11 +76,25 @@ pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
         public = public.merge(events.clone().layer(from_fn_with_state(secret, bearer_of_secret)));
     }
     Ok(App {
-        public: edge::wrap(public.with_state(ctx.clone())),
-        events: edge::wrap(events.with_state(ctx.clone())),
+        public: edge::wrap(public.with_state(ctx.clone()), ctx.clone(), accesses.clone()),
+        events: edge::wrap(events.with_state(ctx.clone()), ctx.clone(), accesses),
         openapi,
         manifests,
     })
+}
+
+/// What each route touches. A route that is neither public nor in the policy stops the process: it would be open to all.
+fn accesses(manifests: &[Manifest]) -> Result<Accesses, StartError> {
+    let mut accesses = Accesses::new();
+    for route in manifests.iter().flat_map(|manifest| &manifest.routes) {
+        let method = route.method.parse::<Method>()?;
+        match (route.public, route.access) {
+            (true, None) => {}
+            (false, Some(access)) => drop(accesses.insert((method, route.path.clone()), access)),
+            _ => return Err(format!("{method} {}: is either public or says its access", route.path).into()),
+        }
+    }
+    Ok(accesses)
 }
 
 /// Compares digests, so that timing tells nothing of the secret.

@@ -59,7 +59,7 @@ pub fn context(
     config: &Config, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
 ) -> Result<Ctx, StartError> {
     let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
-    let db: Arc<dyn Db> = Arc::new(Pg::lazy(url, config.database_pool)?);
+    let db: Arc<dyn Db> = Arc::new(Pg::with_role(url, config.database_pool, config.database_role.as_deref())?);
     context_over(config, db, Arc::new(Clock::default()), deliver, subscriptions)
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), St
         let wishes = world.wishes(sizes[0] + sizes[1], search.port, clock.now()).await?;
         let (ours, theirs) = wishes.split_at(sizes[0]);
         let (http, taken) = through_http(bench, book.port, ours).await?;
-        let raw = pgbench.run(&bench.pool, theirs, &clock.now().to_string()).await?;
+        let raw = pgbench.run(&bench.pool, theirs, clock.now()).await?;
         booked += ours.len() + theirs.len();
         if round == 0 {
             sizes = [http, raw].map(|rate| whole(rate * bench.seconds));

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use domain::Timestamp;
 use runtime::host::StartError;
 use sqlx::PgPool;
 
 use super::wishes::Wish;
 use crate::postgres;
 
-/// The statement under test, its three parameters taken from a row, which costs pgbench one look into a small index.
+/// The statement under test, its two parameters taken from a row, which costs pgbench one look into a small index.
 const BOOK: &str = include_str!("../../../../../functions/book/sql/book.sql");
-const WISHES: &str = "create unlogged table bench_wish (n bigint primary key, actor uuid, doc text, at text)";
+const WISHES: &str = "create unlogged table bench_wish (n bigint primary key, who text, doc text)";
 
 /// A table of wishes, and how many were used.
 pub(super) struct Pgbench {
@@ -28,7 +29,7 @@ impl Pgbench {
         sqlx::query("drop table if exists bench_wish").execute(pool).await?;
         sqlx::query(WISHES).execute(pool).await?;
         let statement = BOOK.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
-        let statement = statement.replace("$1", "wish.actor").replace("$2", "wish.doc").replace("$3", "wish.at");
+        let statement = statement.replace("$1", "wish.who").replace("$2", "wish.doc");
         let script = std::env::temp_dir().join(format!("carnet-bench-{}.sql", std::process::id()));
         let text = format!(
             "\\set n :n + {clients}\n\\set k :n + :client_id\n{statement} from bench_wish wish where n = :k;\n"
@@ -38,15 +39,15 @@ impl Pgbench {
     }
 
     /// Books all of them, and returns the rate.
-    pub(super) async fn run(&mut self, pool: &PgPool, wishes: &[Wish], now: &str) -> Result<f64, StartError> {
+    pub(super) async fn run(&mut self, pool: &PgPool, wishes: &[Wish], now: Timestamp) -> Result<f64, StartError> {
         let each = wishes.len() / self.clients;
         let wishes = &wishes[..each * self.clients];
         let first = i64::try_from(self.used)?;
         let documents: Vec<String> = wishes.iter().map(Wish::document).collect();
-        let actors: Vec<_> = wishes.iter().map(|wish| wish.account).collect();
-        let fill = "insert into bench_wish select $1 + n - 1, actor, doc, $4
-                    from unnest($2::uuid[], $3::text[]) with ordinality as wish (actor, doc, n)";
-        sqlx::query(fill).bind(first).bind(&actors).bind(&documents).bind(now).execute(pool).await?;
+        let actors: Vec<String> = wishes.iter().map(|wish| wish.who(now)).collect();
+        let fill = "insert into bench_wish select $1 + n - 1, who, doc
+                    from unnest($2::text[], $3::text[]) with ordinality as wish (who, doc, n)";
+        sqlx::query(fill).bind(first).bind(&actors).bind(&documents).execute(pool).await?;
         sqlx::query("analyze bench_wish").execute(pool).await?;
         self.used += wishes.len();
 

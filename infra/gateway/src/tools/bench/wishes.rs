@@ -177,7 +177,16 @@ impl Wish {
             "reserved_until": self.ends_at + SignedDuration::from_secs(after),
             "agenda_version": agenda_version, "note": null, "status": "booked", "hold_expires_at": null,
             "operation": "book", "key": Uuid::now_v7(), "request_hash": digest(self.request().to_string().as_bytes()),
-            "request_id": Uuid::now_v7(),
+        })
+        .to_string()
+    }
+
+    /// Who asks, as `book` hands it to the database.
+    pub(super) fn who(&self, now: Timestamp) -> String {
+        json!({
+            "at": now, "account": self.account, "session": self.account, "role": "patient", "level": 1,
+            "establishment": null, "practitioner": null, "attached": [], "address": "127.0.0.1",
+            "request": Uuid::now_v7(), "purpose": "PATRQT",
         })
         .to_string()
     }
@@ -188,7 +197,7 @@ pub(super) fn tokens(wishes: &[Wish], keys: &Keys, now: Timestamp) -> Result<Has
     let mut tokens = HashMap::new();
     for wish in wishes {
         if let Entry::Vacant(first) = tokens.entry(wish.account) {
-            let (account, session) = (AccountId::from_uuid(wish.account), SessionId::from_uuid(Uuid::now_v7()));
+            let (account, session) = (AccountId::from_uuid(wish.account), SessionId::from_uuid(wish.account));
             first.insert(keys.issue(account, session, now)?);
         }
     }

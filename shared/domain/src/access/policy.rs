@@ -1,0 +1,65 @@
+//! The table itself.
+
+use super::Action::{Create, Delete, Read, Update};
+use super::Relation::{
+    Anyone, Attached, Care, Emergency, Establishment, GuardianBook, GuardianDocuments, Oneself, OwnAgenda, StaffOfCare,
+};
+use super::{Action, Relation, Resource, Role, Rule};
+
+const ALL: &[Action] = &[Create, Read, Update, Delete];
+const CREATE: &[Action] = &[Create];
+const READ: &[Action] = &[Read];
+
+const fn rule(role: Role, resource: Resource, actions: &'static [Action], relations: &'static [Relation]) -> Rule {
+    Rule { role, resource, actions, relations }
+}
+
+/// Who may do what. What is not here is refused.
+pub const POLICY: &[Rule] = &[
+    // Everybody looks after their own sign-in, whatever they are.
+    rule(Role::Patient, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Practitioner, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Nurse, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Secretary, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Pharmacist, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Administrator, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Dim, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Operator, Resource::Account, ALL, &[Anyone]),
+    rule(Role::Support, Resource::Account, ALL, &[Anyone]),
+    // Families: their own, and those they are guardians of, as far as their rights go.
+    rule(Role::Patient, Resource::Patient, CREATE, &[Anyone]),
+    rule(Role::Patient, Resource::Patient, &[Read, Update], &[Oneself, GuardianBook, GuardianDocuments]),
+    rule(Role::Patient, Resource::Appointment, ALL, &[Oneself, GuardianBook]),
+    rule(Role::Patient, Resource::Note, &[Create, Read], &[Oneself, GuardianBook]),
+    rule(Role::Patient, Resource::Document, ALL, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::Prescription, READ, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::ConfidentialPrescription, READ, &[Oneself]),
+    rule(Role::Patient, Resource::Guardianship, ALL, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::Block, ALL, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::AccessLog, READ, &[Oneself, GuardianDocuments]),
+    // Anybody may say that they are a professional; who is one is for an operator to say.
+    rule(Role::Patient, Resource::Professional, CREATE, &[Anyone]),
+    // Practitioners: their agenda, and the patients they care for.
+    rule(Role::Practitioner, Resource::Patient, READ, &[Care, Emergency]),
+    rule(Role::Practitioner, Resource::Appointment, ALL, &[OwnAgenda]),
+    rule(Role::Practitioner, Resource::Note, READ, &[OwnAgenda]),
+    rule(Role::Practitioner, Resource::Document, &[Create, Read, Update], &[Care, Emergency]),
+    rule(Role::Practitioner, Resource::Prescription, &[Create, Read, Update], &[Care, Emergency]),
+    rule(Role::Practitioner, Resource::ConfidentialPrescription, &[Create, Read, Update], &[Care]),
+    rule(Role::Practitioner, Resource::EmergencyAccess, CREATE, &[Anyone]),
+    // Nurses: with the practitioners they are attached to; nothing that is marked confidential.
+    rule(Role::Nurse, Resource::Patient, READ, &[StaffOfCare]),
+    rule(Role::Nurse, Resource::Appointment, READ, &[Attached]),
+    rule(Role::Nurse, Resource::Note, READ, &[Attached]),
+    rule(Role::Nurse, Resource::Document, &[Create, Read], &[StaffOfCare]),
+    rule(Role::Nurse, Resource::Prescription, READ, &[StaffOfCare]),
+    // Secretaries: the administrative part only.
+    rule(Role::Secretary, Resource::Patient, READ, &[StaffOfCare]),
+    rule(Role::Secretary, Resource::Appointment, ALL, &[Attached]),
+    // Administrators: who works here, and what was done here; never a patient.
+    rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
+    // Operators: who is a professional, and who runs an establishment.
+    rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
+    rule(Role::Operator, Resource::Membership, CREATE, &[Anyone]),
+];

@@ -1,0 +1,111 @@
+-- Who may do what, as the policy of `domain::access` says (table `policy`), and the trace that every look leaves.
+--
+-- `who` is the actor as the runtime knows it at this request: at, account, session, role, establishment, practitioner
+-- (who the actor is in the directory), attached (whose staff the actor is), level, address, request, purpose.
+
+-- Whether a guardianship counts at an instant.
+create or replace function in_force(g guardianship, at timestamptz) returns boolean language sql immutable parallel safe as $$
+    select g.state <> 'refused' and (g.until is null or g.until > at)
+$$;
+
+-- Whether the patient has shut a professional out.
+create or replace function blocked(of_patient uuid, professional uuid, at timestamptz) returns boolean language sql stable as $$
+    select exists (select from block b
+        where b.patient_id = of_patient and b.practitioner_id = professional and b.since <= at and (b.until is null or b.until > at))
+$$;
+
+-- Whether a patient has a live care relation with one of these professionals in an establishment: a visit ahead or within
+-- the last two years, and no block.
+create or replace function cared_for(of_patient uuid, professionals uuid[], establishment uuid, at timestamptz)
+returns boolean language sql stable as $$
+    select exists (select from appointment a join site on site.id = a.site_id
+        where a.patient_id = of_patient and a.practitioner_id = any (professionals) and a.status = 'booked'
+          and a.ends_at > at - interval '2 years' and site.establishment_id = establishment
+          and not blocked(of_patient, a.practitioner_id, at))
+$$;
+
+-- Whether one relation holds between the actor and a thing: whose patient, whose agenda, whose place. A patient's block
+-- goes before every relation of a professional and of their staff.
+create or replace function related(
+    who jsonb, relation text, of_patient uuid, of_practitioner uuid, of_establishment uuid
+) returns boolean language plpgsql stable as $$
+declare
+    me constant uuid := (who ->> 'account')::uuid;
+    at constant timestamptz := (who ->> 'at')::timestamptz;
+    establishment constant uuid := (who ->> 'establishment')::uuid;
+    here constant boolean := coalesce(of_establishment = establishment, false);
+    professional constant uuid := (who ->> 'practitioner')::uuid;
+begin
+    case
+    when relation = 'anyone' then
+        return true;
+    when relation = 'oneself' then
+        return exists (select from guardianship g
+            where g.account_id = me and g.patient_id = of_patient and g.relation = 'self' and in_force(g, at));
+    when relation like 'guardian-%' then
+        return exists (select from guardianship g
+            where g.account_id = me and g.patient_id = of_patient and g.relation <> 'self' and in_force(g, at)
+              and substr(related.relation, 10) = any (g.rights));
+    when relation = 'own-agenda' then
+        return here and coalesce(of_practitioner = professional, false) and not blocked(of_patient, of_practitioner, at);
+    when relation = 'attached' then
+        return here and coalesce((who -> 'attached') ? of_practitioner::text, false)
+            and not blocked(of_patient, of_practitioner, at);
+    when relation = 'establishment' then
+        return here;
+    when relation = 'care' then
+        return cared_for(of_patient, array[professional], establishment, at);
+    when relation = 'staff-of-care' then
+        return cared_for(of_patient, attached_to(who), establishment, at);
+    when relation = 'emergency' then
+        return not blocked(of_patient, professional, at) and exists (select from emergency_access e
+            where e.patient_id = of_patient and e.account_id = me and e.establishment_id = establishment
+              and e.since <= at and e.until > at);
+    else
+        raise exception 'the policy knows a relation that the database does not: %', relation;
+    end case;
+end $$;
+
+-- For whom the actor works.
+create or replace function attached_to(who jsonb) returns uuid[] language sql immutable as $$
+    select coalesce(array_agg(practitioner::uuid), '{}') from jsonb_array_elements_text(who -> 'attached') practitioner
+$$;
+
+-- Whether the actor may: some rule of their role whose relation holds. What a statement filters by; what it filters out
+-- does not exist for the actor.
+create or replace function may(
+    who jsonb, of_resource text, to_do text, of_patient uuid, of_practitioner uuid, of_establishment uuid
+) returns boolean language plpgsql stable as $$
+declare
+    rule text;
+begin
+    for rule in
+        select p.relation from policy p where p.role = who ->> 'role' and p.resource = of_resource and p.action = to_do
+    loop
+        if related(who, rule, of_patient, of_practitioner, of_establishment) then
+            return true;
+        end if;
+    end loop;
+    return false;
+end $$;
+
+-- One line of the audit trail, to be inserted into `trace`.
+create or replace function entry(
+    who jsonb, action text, event text, object_id uuid, patient_id uuid, changes jsonb default null,
+    outcome text default 'success'
+) returns setof trace language sql stable rows 1 as $$
+    select (who ->> 'at')::timestamptz,
+           case when who ->> 'account' is not null then 'account' when who ->> 'role' = 'system' then 'system' else 'anonymous' end,
+           (who ->> 'account')::uuid, (who ->> 'session')::uuid, who ->> 'role', (who ->> 'establishment')::uuid,
+           (who ->> 'level')::smallint, who ->> 'address', who ->> 'request', who ->> 'purpose',
+           action, event, object_id, patient_id, outcome, changes
+$$;
+
+-- What an entry says of a change: the field's name, and hashes of before and after under a salt of the patient's own, so
+-- that equal values are seen to be equal and none is read. Null when nothing changed.
+create or replace function change(of_patient uuid, field text, before text, after text) returns jsonb language sql stable as $$
+    select jsonb_build_object(field, jsonb_build_array(
+        left(encode(sha256(convert_to(salt || '/' || field || '/' || before, 'UTF8')), 'hex'), 32),
+        left(encode(sha256(convert_to(salt || '/' || field || '/' || after, 'UTF8')), 'hex'), 32)))
+    from patient where id = of_patient and before is distinct from after
+$$;
