@@ -63,6 +63,10 @@ new NAME:
 package NAME:
     if [ "$1" = all ]; then cargo build --release --locked --workspace --exclude it; else cargo build --release --locked --package "fn-$1"; fi
 
+# Wrap every person's key with the present CARNET_MASTER_KEY; the former one is in CARNET_MASTER_KEYS_BEFORE.
+rotate-keys:
+    cargo run --quiet --package gateway -- rotate-keys
+
 # Read or replay the events that were given up.
 dead-letters *ARGUMENTS:
     {{ gateway }} dead-letters "$@"

@@ -152,13 +152,13 @@ async fn the_write_refuses_rules_that_changed_since_they_were_read() {
         "select book(jsonb_build_object('account', a.id, 'role', 'patient', 'at', now()), $1 || jsonb_build_object('practitioner', $2::text, 'site', $3::text, 'reason', $4::text,
                  'patient', g.patient_id, 'starts_at', now(), 'ends_at', now() + interval '1 h',
                  'reserved_from', now(), 'reserved_until', now() + interval '1 h'))
-               from account a join guardianship g on g.account_id = a.id where a.email = $5";
+               from account a join guardianship g on g.account_id = a.id where a.email_lookup = $5";
     let outcome = sqlx::query(sql)
         .bind(&wish)
         .bind(slot["practitioner"].as_str())
         .bind(slot["site"].as_str())
         .bind(slot["reason"].as_str())
-        .bind(&ada.email)
+        .bind(app.email_lookup(&ada.email))
         .execute(app.pool())
         .await;
     let error = outcome.unwrap_err();

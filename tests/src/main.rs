@@ -17,5 +17,6 @@ mod notices;
 mod outage;
 mod races;
 mod search;
+mod secrets;
 mod statements;
 mod walker;

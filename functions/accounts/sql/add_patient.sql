@@ -1,3 +1,3 @@
 -- A child of the actor: see the function's definition.
--- $1 who   $2 {id, given_name, family_name, birth_date, wrapped_key, until}
+-- $1 who   $2 {id, wrapped_key, identity, twin_lookup, until}
 select add_patient($1::jsonb, $2::jsonb)

@@ -8,6 +8,6 @@ with seen as (
 ), recorded as (
     insert into trace select line.* from seen, entry($1::jsonb, 'read', 'patient.list', null, seen.id) as line
 )
-select jsonb_build_object('id', id, 'given_name', given_name, 'family_name', family_name, 'birth_date', birth_date,
+select jsonb_build_object('id', id, 'wrapped_key', wrapped_key, 'identity', identity,
                           'relation', relation, 'rights', rights, 'until', guarded_until)
-from seen order by relation = 'self' desc, birth_date, id
+from seen where identity is not null

@@ -1,17 +1,18 @@
 -- An account with its own patient file.
 -- $1 who (nobody yet)
--- $2 {account, email, password_hash, phone, language, patient, given_name, family_name, birth_date, wrapped_key}
+-- $2 {account, account_key, contact, email_lookup, password_hash, language, patient, patient_key, identity, twin_lookup}
 with opened as (
-    insert into account (id, email, password_hash, phone, language, created_at)
-    values (($2::jsonb ->> 'account')::uuid, $2::jsonb ->> 'email', $2::jsonb ->> 'password_hash', $2::jsonb ->> 'phone',
-            $2::jsonb ->> 'language', ($1::jsonb ->> 'at')::timestamptz)
+    insert into account (id, wrapped_key, contact, email_lookup, password_hash, language, created_at)
+    values (($2::jsonb ->> 'account')::uuid, $2::jsonb ->> 'account_key', $2::jsonb ->> 'contact',
+            $2::jsonb ->> 'email_lookup', $2::jsonb ->> 'password_hash', $2::jsonb ->> 'language',
+            ($1::jsonb ->> 'at')::timestamptz)
     returning id
 ), counted as (
     insert into resource (id, kind) select ($2::jsonb ->> 'patient')::uuid, 'patient' from opened
 ), filed as (
-    insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
-    select ($2::jsonb ->> 'patient')::uuid, $2::jsonb ->> 'given_name', $2::jsonb ->> 'family_name',
-           ($2::jsonb ->> 'birth_date')::date, $2::jsonb ->> 'wrapped_key', ($1::jsonb ->> 'at')::timestamptz
+    insert into patient (id, wrapped_key, identity, twin_lookup, created_at)
+    select ($2::jsonb ->> 'patient')::uuid, $2::jsonb ->> 'patient_key', $2::jsonb ->> 'identity',
+           $2::jsonb ->> 'twin_lookup', ($1::jsonb ->> 'at')::timestamptz
     from opened
     returning id
 ), linked as (

@@ -12,6 +12,7 @@ use domain::ids::{AccountId, PatientId};
 use domain::person::{self, Email, Name, NewPassword, Phone};
 use runtime::actor::anonymous;
 use runtime::edge::{ClientAddress, RequestId};
+use runtime::people::{Contact, Identity};
 use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -57,28 +58,29 @@ struct Account {
     patient: PatientId,
 }
 
-/// Opens an account. Messages will be written in the language it is opened in.
+/// Opens an account. Messages will be written in the language it is opened in. The answer is the same whether or not
+/// somebody has an account with that address: whose it is, the mail to it finds out.
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "sign_up", tag = "accounts", request_body = NewAccount,
-    responses((status = 201, body = Account), (status = 409, description = "There is an account with this e-mail.")))]
+    responses((status = 201, body = Account)))]
 async fn sign_up(
     State(ctx): State<Ctx>, lang: Lang, request: RequestId, address: ClientAddress, Input(new): Input<NewAccount>,
 ) -> Result<(StatusCode, Json<Account>), Problem> {
     let now = ctx.now();
     let birth_date = checked_birth_date(new.birth_date, now)?;
+    let account = AccountId::from_uuid(Uuid::now_v7());
+    let contact = Contact { email: new.email.into(), phone: new.phone.map(String::from) };
+    let (account_key, contact_sealed) = contact.sealed(&ctx.keys, account).await.map_err(Problem::internal)?;
+    let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
     let patient = PatientId::from_uuid(Uuid::now_v7());
+    let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await.map_err(Problem::internal)?;
     let document = json!({
-        "account": Uuid::now_v7(), "email": new.email, "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
-        "phone": new.phone, "language": lang, "patient": patient, "given_name": new.given_name,
-        "family_name": new.family_name, "birth_date": birth_date,
-        "wrapped_key": ctx.keys.new_patient_key(patient).map_err(Problem::internal)?,
+        "account": account, "account_key": account_key, "contact": contact_sealed,
+        "email_lookup": ctx.keys.lookup("email", &contact.email),
+        "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
+        "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
+        "twin_lookup": identity.twin(&ctx.keys),
     });
-    let account = ctx.db.one(&SIGN_UP, params![anonymous(request, address, now), document]).await.map_err(|error| {
-        if error.is_constraint("account_email_key") {
-            Problem::new(Kind::AccountExists).field("email")
-        } else {
-            error.into()
-        }
-    })?;
+    let account = ctx.db.one(&SIGN_UP, params![anonymous(request, address, now), document]).await?;
     Ok((StatusCode::CREATED, Json(account)))
 }
 

@@ -7,7 +7,9 @@ use domain::availability::Day;
 use domain::ids::PatientId;
 use domain::person::{self, Name};
 use domain::{Date, Timestamp};
+use futures_util::future::try_join_all;
 use runtime::page::Page;
+use runtime::people::Identity;
 use runtime::{Actor, Ctx, Input, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,11 +17,11 @@ use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-const PATIENTS: Statement<Patient> = statement!("patients");
-const ADD_PATIENT: Statement<Patient> = statement!("add_patient");
+const PATIENTS: Statement<PatientRow> = statement!("patients");
+const ADD_PATIENT: Statement<PatientRow> = statement!("add_patient");
 
 /// A patient (FHIR `Patient`), as those who act for them see them.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Patient {
     id: PatientId,
     given_name: String,
@@ -35,11 +37,33 @@ pub(crate) struct Patient {
     until: Option<Timestamp>,
 }
 
-/// Lists the patients the caller acts for.
+/// A patient as stored.
+#[derive(Debug, Deserialize)]
+struct PatientRow {
+    id: PatientId,
+    wrapped_key: String,
+    identity: String,
+    relation: String,
+    rights: Vec<String>,
+    until: Option<Timestamp>,
+}
+
+impl PatientRow {
+    async fn open(self, ctx: &Ctx) -> Result<Patient, Problem> {
+        let identity = Identity::open(&ctx.keys, self.id, &self.wrapped_key, &self.identity).await;
+        let Identity { given_name, family_name, birth_date } = identity.map_err(Problem::internal)?;
+        let Self { id, relation, rights, until, .. } = self;
+        Ok(Patient { id, given_name, family_name, birth_date, relation, rights, until })
+    }
+}
+
+/// Lists the patients the caller acts for: themselves first, then by age.
 #[utoipa::path(get, path = "/v1/patients", operation_id = "list_patients", tag = "accounts",
     responses((status = 200, body = Page<Patient>)))]
 pub(crate) async fn list(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Page<Patient>>, Problem> {
-    let items = ctx.db.many(&PATIENTS, params![actor.who(ctx.now())]).await?;
+    let rows = ctx.db.many(&PATIENTS, params![actor.who(ctx.now())]).await?;
+    let mut items = try_join_all(rows.into_iter().map(|row| row.open(&ctx))).await?;
+    items.sort_by_key(|patient| (patient.relation != "self", patient.birth_date, patient.id));
     Ok(Json(Page { items, next_cursor: None }))
 }
 
@@ -62,9 +86,12 @@ pub(crate) async fn add(
     let now = ctx.now();
     let birth_date = crate::checked_birth_date(new.birth_date, now)?;
     let id = PatientId::from_uuid(Uuid::now_v7());
+    let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
+    let (wrapped_key, sealed) = identity.sealed(&ctx.keys, id).await.map_err(Problem::internal)?;
     let document = json!({
-        "id": id, "given_name": new.given_name, "family_name": new.family_name, "birth_date": birth_date,
-        "wrapped_key": ctx.keys.new_patient_key(id).map_err(Problem::internal)?, "until": person::of_age(birth_date),
+        "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys),
+        "until": person::of_age(birth_date),
     });
-    Ok((StatusCode::CREATED, Json(ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await?)))
+    let row = ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await?;
+    Ok((StatusCode::CREATED, Json(row.open(&ctx).await?)))
 }

@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::appointment::{self, Booking, BookingError, HOLD_MINUTES, Status};
+use domain::appointment::{self, Booking, BookingError, HOLD_MINUTES, OfferPatient, Status};
 use domain::ids::{AppointmentId, PatientId};
 use domain::person::Note;
 use domain::slot_token::SlotToken;
 use domain::{SignedDuration, Timestamp};
+use runtime::keys::KeyError;
 use runtime::problem::booking_refused;
 use runtime::view::{Appointment, AppointmentRow};
 use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Words};
@@ -145,17 +146,28 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
     let patient = offer.patient.as_ref().ok_or(BookingError::NoSuchPatient)?;
     let Booking { slot, reserved } = appointment::decide(&offer, &slot, request.now)?;
-    let note = wish.note.map(|note| ctx.keys.seal(note.as_str(), patient.id, &patient.wrapped_key));
+    let id = AppointmentId::from_uuid(Uuid::now_v7());
+    let note = match &wish.note {
+        Some(note) => Some(sealed_note(ctx, patient, id, note).await.map_err(Problem::internal)?),
+        None => None,
+    };
     let document = json!({
-        "id": AppointmentId::from_uuid(Uuid::now_v7()), "practitioner": slot.practitioner, "patient": patient.id,
+        "id": id, "practitioner": slot.practitioner, "patient": patient.id,
         "site": slot.site, "reason": slot.reason, "channel": slot.channel,
         "starts_at": slot.starts_at, "ends_at": slot.ends_at,
         "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
-        "note": note.transpose().map_err(Problem::internal)?, "status": request.status,
+        "note": note, "status": request.status,
         "hold_expires_at": (request.status == Status::Held).then(|| request.now + SignedDuration::from_mins(HOLD_MINUTES)),
         "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
     });
     Ok((document, patient.id))
+}
+
+async fn sealed_note(
+    ctx: &Ctx, patient: &OfferPatient, appointment: AppointmentId, note: &Note,
+) -> Result<String, KeyError> {
+    let key = ctx.keys.owner(patient.id, patient.wrapped_key.as_deref()).await?;
+    key.seal("appointment.note", appointment.as_uuid(), note.as_str())
 }
 
 async fn write(ctx: &Ctx, request: &Request<'_>, document: Value, patient: PatientId) -> Result<Booked, Problem> {

@@ -14,7 +14,8 @@ select jsonb_build_object(
     'id', claimed.id, 'kind', claimed.kind, 'recipient_kind', claimed.recipient_kind,
     'told', jsonb_build_object('version', claimed.version, 'starts_at', claimed.starts_at, 'ends_at', claimed.ends_at),
     'still_theirs', claimed.recipient_kind = 'account' or appointment.practitioner_id = claimed.recipient_id,
-    'address', coalesce(account.email, practitioner.email), 'language', coalesce(account.language, 'fr'),
+    'address', practitioner.email, 'recipient', claimed.recipient_id, 'contact', account.contact,
+    'wrapped_key', account.wrapped_key, 'language', coalesce(account.language, 'fr'),
     'appointment', appointment_document(appointment))
 from claimed
 join appointment on appointment.id = claimed.appointment_id

@@ -7,11 +7,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use domain::SignedDuration;
-use domain::ids::{AppointmentId, NoticeId};
+use domain::ids::{AccountId, AppointmentId, NoticeId};
 use domain::notice::{self, Decision, NoticeKind, Standing, Told};
 use futures_util::future::join_all;
 use runtime::events::{Event, Outcome};
+use runtime::keys::KeyError;
 use runtime::mail::MailError;
+use runtime::people::Contact;
 use runtime::view::AppointmentRow;
 use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
 use serde::Deserialize;
@@ -54,8 +56,11 @@ pub(crate) struct Notice {
     recipient_kind: Recipient,
     /// Whether the recipient takes part in the appointment as it stands.
     still_theirs: bool,
-    /// Null when the recipient has withdrawn the address meanwhile.
+    recipient: Uuid,
+    /// Null when the recipient has withdrawn the address meanwhile; of an account only once it was opened.
     address: Option<String>,
+    contact: Option<String>,
+    wrapped_key: Option<String>,
     language: Lang,
     appointment: AppointmentRow,
 }
@@ -74,6 +79,15 @@ struct Waiting {
 }
 
 impl Notice {
+    /// With the address of an account, opened.
+    async fn addressed(mut self, ctx: &Ctx) -> Result<Self, KeyError> {
+        if let (Some(contact), Some(key)) = (&self.contact, &self.wrapped_key) {
+            let account = AccountId::from_uuid(self.recipient);
+            self.address = Some(Contact::open(&ctx.keys, account, key, contact).await?.email);
+        }
+        Ok(self)
+    }
+
     /// The appointment as the recipient knows it: whom it left is told of the time that was theirs.
     fn with_told_time(mut self) -> Self {
         if let Some(ends_at) = self.told.ends_at {
@@ -96,9 +110,13 @@ async fn notify(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Ou
     let claimed = ctx.db.many(&CLAIM, params![event.id, lease, now, now + LEASE]).await?;
     // At once: one slow conversation delays nobody else.
     let told = join_all(claimed.into_iter().map(async |notice| {
+        let id = notice.id.as_uuid();
         let notice = notice.with_told_time();
-        let (state, why) = tell(&ctx, &notice).await;
-        ctx.db.one(&SETTLE, params![notice.id.as_uuid(), lease, state, why, ctx.now()]).await
+        let (state, why) = match notice.addressed(&ctx).await {
+            Ok(notice) => tell(&ctx, &notice).await,
+            Err(error) => ("planned", Some(error.to_string())),
+        };
+        ctx.db.one(&SETTLE, params![id, lease, state, why, ctx.now()]).await
     }));
     told.await.into_iter().collect::<Result<Vec<_>, _>>()?;
     // Somebody else's lease counts too: if they are killed, the event must come again.

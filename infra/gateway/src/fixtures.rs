@@ -9,19 +9,15 @@ mod files;
 
 use std::collections::HashSet;
 
+use domain::ids::{AccountId, PatientId};
+use domain::person::of_age;
+use runtime::keys::{KeyError, Keys};
+use runtime::people::Contact;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use files::{Family, Practitioner, Site, Tables};
-
-/// What the loader cannot make itself, given by the caller and asked for only when an account or patient is new.
-pub struct Secrets<'a> {
-    /// The stored form of a password.
-    pub hash_password: &'a (dyn Fn(&str) -> String + Sync),
-    /// A fresh key for a patient, wrapped by the master key.
-    pub new_wrapped_key: &'a (dyn Fn(&Uuid) -> String + Sync),
-}
 
 /// What a run found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +75,7 @@ const STATEMENTS: [(&str, &str); 10] = [
 ///
 /// # Errors
 /// When the database refuses, or a file is not what it should be ([`sqlx::Error::Decode`]).
-pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loaded, sqlx::Error> {
+pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx::Error> {
     let sites: Vec<Site> = files::sites()?;
     let practitioners: Vec<Practitioner> = files::practitioners()?;
     let families: Vec<Family> = files::families()?;
@@ -89,12 +85,12 @@ pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loa
     // Two gateways may start at once.
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('carnet fixtures', 0))").execute(&mut *work).await?;
     let known: HashSet<String> = sqlx::query_scalar(include_str!("../sql/fixtures/known.sql"))
-        .bind(people(&families))
+        .bind(people(&families, keys))
         .fetch_all(&mut *work)
         .await?
         .into_iter()
         .collect();
-    tables.put("family", new_people(&families, &known, secrets));
+    tables.put("family", new_people(&families, &known, keys).await?);
 
     let mut changed = 0;
     for (table, statement) in STATEMENTS {
@@ -105,44 +101,54 @@ pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loa
     Ok(Loaded { practitioners: practitioners.len(), sites: sites.len(), families: families.len(), changed })
 }
 
-fn people(families: &[Family]) -> Value {
+fn people(families: &[Family], keys: &Keys) -> Value {
     json!(families.iter().map(|family| json!({
-        "email": family.email,
+        "email_lookup": keys.lookup("email", &family.email),
         "ids": family.members.iter().map(|member| family.patient_id(member)).chain([family.account_id()]).collect::<Vec<_>>(),
     })).collect::<Vec<_>>())
 }
 
-/// The rows of accounts, patients and guardianships that are not there yet. A family whose e-mail somebody has already
-/// signed up with is left out: its children must not become another person's.
-fn new_people(families: &[Family], known: &HashSet<String>, secrets: &Secrets<'_>) -> Value {
+/// The rows of accounts, patients and guardianships that are not there yet. A family whose e-mail is somebody's already is
+/// left out: its children must not become another person's.
+async fn new_people(families: &[Family], known: &HashSet<String>, keys: &Keys) -> Result<Value, sqlx::Error> {
     let is_known = |id: &Uuid| known.contains(&id.to_string());
-    let mut accounts = Vec::new();
-    let mut patients = Vec::new();
-    let mut guardianships = Vec::new();
+    let (mut accounts, mut patients, mut guardianships) = (Vec::new(), Vec::new(), Vec::new());
     for family in families {
-        let account = family.account_id();
-        if !is_known(&account) {
-            if known.contains(&family.email) {
+        let account = AccountId::from_uuid(family.account_id());
+        if !is_known(&account.as_uuid()) {
+            let email_lookup = keys.lookup("email", &family.email);
+            if known.contains(&email_lookup) {
                 continue;
             }
+            let contact = Contact { email: family.email.clone(), phone: Some(family.phone.clone()) };
+            let (wrapped_key, sealed) = contact.sealed(keys, account).await.map_err(unusable)?;
             accounts.push(json!({
-                "id": account, "email": family.email, "phone": family.phone, "language": family.language,
-                "password_hash": (secrets.hash_password)(&family.password),
+                "id": account, "wrapped_key": wrapped_key, "contact": sealed, "email_lookup": email_lookup,
+                "language": family.language,
+                "password_hash": keys.hash_password(family.password.clone()).await.map_err(unusable)?,
             }));
         }
         for member in &family.members {
-            let patient = family.patient_id(member);
-            if is_known(&patient) {
+            let patient = PatientId::from_uuid(family.patient_id(member));
+            if is_known(&patient.as_uuid()) {
                 continue;
             }
+            let identity = member.identity()?;
+            let (wrapped_key, sealed) = identity.sealed(keys, patient).await.map_err(unusable)?;
             patients.push(json!({
-                "id": patient, "given_name": member.given_name, "family_name": member.family_name,
-                "birth_date": member.birth_date, "wrapped_key": (secrets.new_wrapped_key)(&patient),
+                "id": patient, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(keys),
             }));
-            guardianships.push(json!({ "account_id": account, "patient_id": patient, "relation": member.relation }));
+            let until = (member.relation != "self").then(|| of_age(identity.birth_date)).flatten();
+            guardianships.push(json!({
+                "account_id": account, "patient_id": patient, "relation": member.relation, "until": until,
+            }));
         }
     }
-    json!({ "account": accounts, "patient": patients, "guardianship": guardianships })
+    Ok(json!({ "account": accounts, "patient": patients, "guardianship": guardianships }))
+}
+
+fn unusable(error: KeyError) -> sqlx::Error {
+    sqlx::Error::Configuration(error.into())
 }
 
 /// Loads with the keys of a context.
@@ -150,10 +156,5 @@ fn new_people(families: &[Family], known: &HashSet<String>, secrets: &Secrets<'_
 /// # Errors
 /// As [`load`].
 pub async fn load_with(pg: &store::pg::Pg, ctx: &runtime::Ctx) -> Result<Loaded, sqlx::Error> {
-    // Neither fails on sound keys; an empty text opens no account and no sealed word.
-    let hash_password = |password: &str| runtime::passwords::hash_password(password).unwrap_or_default();
-    let new_wrapped_key =
-        |id: &Uuid| ctx.keys.new_patient_key(domain::ids::PatientId::from_uuid(*id)).unwrap_or_default();
-    let secrets = Secrets { hash_password: &hash_password, new_wrapped_key: &new_wrapped_key };
-    load(pg.pool(), &secrets, &ctx.now().to_string()).await
+    load(pg.pool(), &ctx.keys, &ctx.now().to_string()).await
 }

@@ -7,6 +7,7 @@ pub mod loops;
 pub mod pages;
 pub mod postgres;
 pub mod registry;
+pub mod sealing;
 pub mod serve;
 pub mod tools;
 

@@ -121,6 +121,7 @@ async fn background(
 
 async fn prepare(config: &Config, pg: &Pg, ctx: &Ctx) -> Result<(), DbError> {
     pg.migrate().await?;
+    crate::sealing::seal_clear(pg.pool(), &ctx.keys).await.map_err(|error| DbError::Unavailable(error.to_string()))?;
     if config.is_development() {
         fixtures::load_with(pg, ctx).await.map_err(|error| DbError::Unavailable(error.to_string()))?;
     }

@@ -102,8 +102,8 @@ pub struct Offer {
 pub struct OfferPatient {
     /// Identity.
     pub id: PatientId,
-    /// Their key, wrapped.
-    pub wrapped_key: String,
+    /// Their key, wrapped; none once it was destroyed.
+    pub wrapped_key: Option<String>,
 }
 
 /// A decided booking: what the write needs.
@@ -180,8 +180,8 @@ pub struct Current {
     pub practitioner: PractitionerId,
     /// The patient.
     pub patient: PatientId,
-    /// Their key, wrapped.
-    pub wrapped_key: String,
+    /// Their key, wrapped; none once it was destroyed.
+    pub wrapped_key: Option<String>,
     /// Notice below which a change is late, in minutes.
     pub late_notice_minutes: i64,
 }
@@ -223,7 +223,7 @@ mod tests {
             starts_at,
             practitioner: PractitionerId::from_uuid(Uuid::from_u128(1)),
             patient: PatientId::from_uuid(Uuid::from_u128(2)),
-            wrapped_key: String::new(),
+            wrapped_key: None,
             late_notice_minutes: notice,
         }
     }

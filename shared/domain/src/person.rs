@@ -94,6 +94,14 @@ fn note(text: String) -> Result<String, Refused> {
     if sound { Ok(text) } else { Err(Refused("note")) }
 }
 
+/// One spelling of a name for comparing: neither accents, case, hyphens, apostrophes nor blanks make a difference.
+pub fn fold(name: &str) -> String {
+    use unicode_normalization::UnicodeNormalization as _;
+    use unicode_normalization::char::is_combining_mark;
+    let letters = name.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+    letters.filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// A birth date: not before 1900, not after today (in the zone furthest ahead, UTC+14).
 ///
 /// # Errors
@@ -161,6 +169,15 @@ mod tests {
         assert!(birth_date("2026-03-04".parse().unwrap(), now).is_ok(), "it is already the 4th in Nouméa");
         assert!(birth_date("2026-03-05".parse().unwrap(), now).is_err());
         assert!(birth_date("1899-12-31".parse().unwrap(), now).is_err());
+    }
+
+    #[test]
+    fn names_are_compared_without_accents_case_and_separators() {
+        for (one, other) in [("Zoé", "zoe"), ("Jean-Yves", "JEAN YVES"), ("O’Neill", "o'neill"), ("Zoe\u{301}", "ZOÉ")]
+        {
+            assert_eq!(fold(one), fold(other));
+        }
+        assert_ne!(fold("Léo"), fold("Léa"));
     }
 
     proptest! {

@@ -49,8 +49,13 @@ pub struct Config {
     pub state: PathBuf,
     /// `CARNET_SIGNING_KEY`: Ed25519 private key, PKCS#8 DER in base64.
     pub signing_key: Option<String>,
-    /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every patient's key.
+    /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every person's key.
     pub master_key: Option<String>,
+    /// `CARNET_MASTER_KEYS_BEFORE`: earlier master keys, comma-separated, which still unwrap until `just rotate-keys` is done.
+    pub master_keys_before: Option<String>,
+    /// `CARNET_LOOKUP_KEY`: 32 bytes in base64; keys the hashes by which addresses are found. Without it the oldest master
+    /// key does, so give it before that one is forgotten.
+    pub lookup_key: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -98,6 +103,8 @@ impl Config {
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             master_key: get("CARNET_MASTER_KEY"),
+            master_keys_before: get("CARNET_MASTER_KEYS_BEFORE"),
+            lookup_key: get("CARNET_LOOKUP_KEY"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

@@ -1,24 +1,26 @@
-//! Signing of access tokens, sealing of what is sensitive, hashing of passwords.
+//! Every secret of the process: signing of access tokens, sealing of what is sensitive, lookups, hashing of passwords.
+
+mod sealing;
+mod tokens;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL};
-use domain::ids::{AccountId, PatientId, SessionId};
+use domain::ids::{AccountId, SessionId};
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
-use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use serde::{Deserialize, Serialize};
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
+use uuid::Uuid;
 
+pub use sealing::{LocalMaster, MasterKey, OwnerKey};
+pub use tokens::{ACCESS_TOKEN_LIFE, Claims};
+
+use crate::config::Config;
 use crate::passwords::Passwords;
+use tokens::Tokens;
 
-/// Life of an access token.
-pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// Life of a session: the longest time between two refreshes and in all.
+/// Life of a session in all.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
-const ISSUER: &str = "carnet";
 
 /// A key that cannot be used, or bytes that were not sealed with it.
 #[derive(Debug, thiserror::Error)]
@@ -26,69 +28,57 @@ pub enum KeyError {
     /// The key is not what its variable promises.
     #[error("{0} is not a usable key")]
     Unusable(&'static str),
-    /// Wrong key, wrong owner or changed bytes.
+    /// Wrong key, wrong place or changed bytes.
     #[error("sealed text does not open")]
     DoesNotOpen,
+    /// The person's key was destroyed, and with it all that it sealed.
+    #[error("the key was destroyed")]
+    Erased,
     /// The system or a library refused.
     #[error("cryptography failed: {0}")]
     Failed(&'static str),
 }
 
-/// What an access token says. Short-lived; nothing personal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Issuer.
-    pub iss: String,
-    /// The account.
-    pub sub: AccountId,
-    /// The session.
-    pub sid: SessionId,
-    /// Issued at, epoch seconds.
-    pub iat: i64,
-    /// Expires at, epoch seconds.
-    pub exp: i64,
-}
-
 /// Every secret of the process.
 pub struct Keys {
-    signing: EncodingKey,
-    verifying: DecodingKey,
-    master: LessSafeKey,
-    fingerprints: hmac::Key,
-    random: SystemRandom,
+    tokens: Tokens,
+    master: Box<dyn MasterKey>,
+    lookups: hmac::Key,
     passwords: Passwords,
 }
 
 impl Keys {
-    /// From the two secrets of the configuration: an Ed25519 private key (PKCS#8) and 32 bytes.
+    /// From the configuration: `CARNET_SIGNING_KEY`, `CARNET_MASTER_KEY`, `CARNET_MASTER_KEYS_BEFORE`, `CARNET_LOOKUP_KEY`.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] names the one that is not.
-    pub fn new(signing_pkcs8: &[u8], master: &[u8]) -> Result<Self, KeyError> {
-        // Once a process; the second call finds it done.
-        let _ = JWT_CRYPTO.install_default();
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(signing_pkcs8)
-            .map_err(|_| KeyError::Unusable("CARNET_SIGNING_KEY"))?;
-        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, master);
-        let fingerprints = hmac::sign(&fingerprints, b"carnet fingerprints 1");
-        let master = UnboundKey::new(&AES_256_GCM, master).map_err(|_| KeyError::Unusable("CARNET_MASTER_KEY"))?;
-        Ok(Self {
-            signing: EncodingKey::from_ed_der(signing_pkcs8),
-            verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
-            master: LessSafeKey::new(master),
-            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, fingerprints.as_ref()),
-            random: SystemRandom::new(),
-            passwords: Passwords::new(),
-        })
+    /// [`KeyError::Unusable`] names the one that is missing or wrong.
+    pub fn of(config: &Config) -> Result<Self, KeyError> {
+        let given = |text: &Option<String>, name| text.clone().ok_or(KeyError::Unusable(name));
+        let signing = decode(&given(&config.signing_key, "CARNET_SIGNING_KEY")?, "CARNET_SIGNING_KEY")?;
+        let mut masters = vec![decode(&given(&config.master_key, "CARNET_MASTER_KEY")?, "CARNET_MASTER_KEY")?];
+        for before in config.master_keys_before.iter().flat_map(|all| all.split(',')) {
+            masters.push(decode(before, "CARNET_MASTER_KEYS_BEFORE")?);
+        }
+        // Lookups must survive a change of the master key. Without a key of their own they hang on the oldest one known.
+        let lookups = match &config.lookup_key {
+            Some(key) => decode(key, "CARNET_LOOKUP_KEY")?,
+            None => masters.last().cloned().unwrap_or_default(),
+        };
+        Self::new(&signing, Box::new(LocalMaster::new(&masters)?), &lookups)
     }
 
-    /// From base64 texts, as the environment holds them.
+    /// From the secrets themselves: an Ed25519 private key (PKCS#8), a master key, and the bytes that lookups are keyed with.
     ///
     /// # Errors
-    /// As [`Keys::new`].
-    pub fn from_base64(signing: &str, master: &str) -> Result<Self, KeyError> {
-        let decode = |text: &str, name| BASE64.decode(text.trim()).map_err(|_| KeyError::Unusable(name));
-        Self::new(&decode(signing, "CARNET_SIGNING_KEY")?, &decode(master, "CARNET_MASTER_KEY")?)
+    /// As [`Keys::of`].
+    pub fn new(signing_pkcs8: &[u8], master: Box<dyn MasterKey>, lookups: &[u8]) -> Result<Self, KeyError> {
+        let lookups = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet fingerprints 1");
+        Ok(Self {
+            tokens: Tokens::new(signing_pkcs8)?,
+            master,
+            lookups: hmac::Key::new(hmac::HMAC_SHA256, lookups.as_ref()),
+            passwords: Passwords::new(),
+        })
     }
 
     /// New secrets for a developer's machine or a test, in base64: signing key, master key.
@@ -96,11 +86,8 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Failed`] when the system gives no randomness.
     pub fn generate() -> Result<(String, String), KeyError> {
-        let random = SystemRandom::new();
-        let signing = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| KeyError::Failed("random"))?;
-        let mut master = [0; 32];
-        random.fill(&mut master).map_err(|_| KeyError::Failed("random"))?;
-        Ok((BASE64.encode(signing.as_ref()), BASE64.encode(master)))
+        let signing = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::Failed("random"))?;
+        Ok((BASE64.encode(signing.as_ref()), BASE64.encode(sealing::random()?)))
     }
 
     /// An access token, signed with `EdDSA`.
@@ -108,26 +95,12 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Failed`] when it cannot be signed.
     pub fn issue(&self, account: AccountId, session: SessionId, now: Timestamp) -> Result<String, KeyError> {
-        let claims = Claims {
-            iss: ISSUER.into(),
-            sub: account,
-            sid: session,
-            iat: now.as_second(),
-            exp: now.as_second() + ACCESS_TOKEN_LIFE.as_secs(),
-        };
-        jsonwebtoken::encode(&Header::new(jsonwebtoken::Algorithm::EdDSA), &claims, &self.signing)
-            .map_err(|_| KeyError::Failed("sign"))
+        self.tokens.issue(account, session, now)
     }
 
     /// The claims of a token that is ours and still alive at `now`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
-        let mut validation = Validation::new(jsonwebtoken::Algorithm::EdDSA);
-        validation.set_issuer(&[ISSUER]);
-        // Expiry is judged by our own clock, below.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &validation).ok()?.claims;
-        (now.as_second() < claims.exp).then_some(claims)
+        self.tokens.verify(token, now)
     }
 
     /// A new random secret for a client, url-safe, with the hash under which we keep it.
@@ -135,9 +108,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Failed`] when the system gives no randomness.
     pub fn new_token(&self) -> Result<(String, String), KeyError> {
-        let mut bytes = [0; 32];
-        self.random.fill(&mut bytes).map_err(|_| KeyError::Failed("random"))?;
-        let token = BASE64_URL.encode(bytes);
+        let token = BASE64_URL.encode(sealing::random()?);
         let hash = digest(token.as_bytes());
         Ok((token, hash))
     }
@@ -145,7 +116,13 @@ impl Keys {
     /// A keyed hash (HMAC-SHA-256, url-safe base64) of what may be personal: equal texts are found, and none is guessed
     /// from a copy of the database.
     pub fn fingerprint(&self, bytes: &[u8]) -> String {
-        BASE64_URL.encode(hmac::sign(&self.fingerprints, bytes))
+        BASE64_URL.encode(hmac::sign(&self.lookups, bytes))
+    }
+
+    /// The [`Keys::fingerprint`] by which a value of some kind is looked up: `email`, `phone`, `ins`. Case and surrounding
+    /// blanks make no difference.
+    pub fn lookup(&self, kind: &str, value: &str) -> String {
+        self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
     /// Hashes a password with argon2id, on a thread of its own and few at once.
@@ -164,62 +141,42 @@ impl Keys {
         self.passwords.matches(password, hash).await
     }
 
-    /// A new key for a patient, wrapped by the master key and bound to that patient.
+    /// The name of the master key that wraps now, with which every key it wrapped begins.
+    pub fn master_id(&self) -> &str {
+        self.master.id()
+    }
+
+    /// A new key for a person: wrapped, for keeping, and open, for use.
     ///
     /// # Errors
-    /// [`KeyError::Failed`] when the system gives no randomness.
-    pub fn new_patient_key(&self, patient: PatientId) -> Result<String, KeyError> {
-        let mut key = [0; 32];
-        self.random.fill(&mut key).map_err(|_| KeyError::Failed("random"))?;
-        self.seal_with(&self.master, &key, patient)
+    /// [`KeyError::Failed`] when the system gives no randomness or the master key cannot be used.
+    pub async fn new_owner(&self, owner: impl Into<Uuid>) -> Result<(String, OwnerKey), KeyError> {
+        let (owner, key) = (owner.into(), sealing::random()?);
+        Ok((self.master.wrap(&key, owner).await?, OwnerKey::new(&key, owner)?))
     }
 
-    /// Seals a text so that it opens with this patient's key alone.
+    /// A person's key.
     ///
     /// # Errors
-    /// [`KeyError::DoesNotOpen`] when the wrapped key is not this patient's.
-    pub fn seal(&self, text: &str, patient: PatientId, wrapped_key: &str) -> Result<String, KeyError> {
-        self.seal_with(&self.unwrap_key(patient, wrapped_key)?, text.as_bytes(), patient)
+    /// [`KeyError::Erased`] when there is none any more, [`KeyError::DoesNotOpen`] when it was wrapped for another person or
+    /// by a master key that is unknown here.
+    pub async fn owner(&self, owner: impl Into<Uuid>, wrapped: Option<&str>) -> Result<OwnerKey, KeyError> {
+        let (owner, wrapped) = (owner.into(), wrapped.ok_or(KeyError::Erased)?);
+        OwnerKey::new(&self.master.unwrap(wrapped, owner).await?, owner)
     }
 
-    /// Opens what [`Keys::seal`] sealed.
+    /// The same key wrapped by the present master key.
     ///
     /// # Errors
-    /// [`KeyError::DoesNotOpen`] for another patient, another key or changed bytes.
-    pub fn open(&self, sealed: &str, patient: PatientId, wrapped_key: &str) -> Result<String, KeyError> {
-        let bytes = open_with(&self.unwrap_key(patient, wrapped_key)?, sealed, patient)?;
-        String::from_utf8(bytes).map_err(|_| KeyError::DoesNotOpen)
-    }
-
-    fn unwrap_key(&self, patient: PatientId, wrapped: &str) -> Result<LessSafeKey, KeyError> {
-        let key = open_with(&self.master, wrapped, patient)?;
-        UnboundKey::new(&AES_256_GCM, &key).map(LessSafeKey::new).map_err(|_| KeyError::DoesNotOpen)
-    }
-
-    /// base64(nonce ‖ ciphertext ‖ tag); the patient's id is authenticated with it.
-    fn seal_with(&self, key: &LessSafeKey, clear: &[u8], patient: PatientId) -> Result<String, KeyError> {
-        let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce).map_err(|_| KeyError::Failed("random"))?;
-        let mut bytes = clear.to_vec();
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), owner(patient), &mut bytes)
-            .map_err(|_| KeyError::Failed("seal"))?;
-        Ok(BASE64.encode([nonce.as_slice(), &bytes].concat()))
+    /// As [`Keys::owner`].
+    pub async fn rewrap(&self, owner: impl Into<Uuid>, wrapped: &str) -> Result<String, KeyError> {
+        let owner = owner.into();
+        self.master.wrap(&self.master.unwrap(wrapped, owner).await?, owner).await
     }
 }
 
-fn open_with(key: &LessSafeKey, sealed: &str, patient: PatientId) -> Result<Vec<u8>, KeyError> {
-    let mut bytes = BASE64.decode(sealed).map_err(|_| KeyError::DoesNotOpen)?;
-    if bytes.len() < NONCE_LEN {
-        return Err(KeyError::DoesNotOpen);
-    }
-    let mut rest = bytes.split_off(NONCE_LEN);
-    let nonce = Nonce::try_assume_unique_for_key(&bytes).map_err(|_| KeyError::DoesNotOpen)?;
-    let clear = key.open_in_place(nonce, owner(patient), &mut rest).map_err(|_| KeyError::DoesNotOpen)?;
-    Ok(clear.to_vec())
-}
-
-fn owner(patient: PatientId) -> Aad<[u8; 16]> {
-    Aad::from(*patient.as_uuid().as_bytes())
+fn decode(text: &str, name: &'static str) -> Result<Vec<u8>, KeyError> {
+    BASE64.decode(text.trim()).map_err(|_| KeyError::Unusable(name))
 }
 
 /// SHA-256 in url-safe base64.
@@ -227,59 +184,17 @@ pub fn digest(bytes: &[u8]) -> String {
     BASE64_URL.encode(ring::digest::digest(&ring::digest::SHA256, bytes))
 }
 
-/// jsonwebtoken over `ring`, which we carry anyway; only `EdDSA` is known, so no other algorithm can be chosen by a token.
-static JWT_CRYPTO: CryptoProvider = CryptoProvider {
-    signer_factory: |algorithm, key| match algorithm {
-        jsonwebtoken::Algorithm::EdDSA => Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes())
-            .map(|pair| Box::new(Ed25519(pair)) as Box<dyn JwtSigner>)
-            .map_err(|_| jsonwebtoken::errors::ErrorKind::InvalidKeyFormat.into()),
-        _ => Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
-    },
-    verifier_factory: |algorithm, key| match algorithm {
-        jsonwebtoken::Algorithm::EdDSA => {
-            Ok(Box::new(Ed25519Public(UnparsedPublicKey::new(&ED25519, key.try_get_as_bytes()?.to_vec()))))
-        }
-        _ => Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
-    },
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-struct Ed25519(Ed25519KeyPair);
-
-impl signature::Signer<Vec<u8>> for Ed25519 {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
-        Ok(self.0.sign(message).as_ref().to_vec())
-    }
-}
-
-impl JwtSigner for Ed25519 {
-    fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        jsonwebtoken::Algorithm::EdDSA
-    }
-}
-
-struct Ed25519Public(UnparsedPublicKey<Vec<u8>>);
-
-impl signature::Verifier<Vec<u8>> for Ed25519Public {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        self.0.verify(message, signature).map_err(|_| signature::Error::new())
-    }
-}
-
-impl JwtVerifier for Ed25519Public {
-    fn algorithm(&self) -> jsonwebtoken::Algorithm {
-        jsonwebtoken::Algorithm::EdDSA
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
+
+    fn config(pairs: &[(&str, &str)]) -> Config {
+        Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).unwrap()
+    }
 
     fn keys() -> Keys {
         let (signing, master) = Keys::generate().unwrap();
-        Keys::from_base64(&signing, &master).unwrap()
+        Keys::of(&config(&[("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master)])).unwrap()
     }
 
     #[test]
@@ -310,17 +225,45 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn lookups_and_sealed_texts_survive_a_change_of_the_master_key() {
+        let (signing, master) = Keys::generate().unwrap();
+        let (_, next) = Keys::generate().unwrap();
+        let before = Keys::of(&config(&[("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master)])).unwrap();
+        let after = Keys::of(&config(&[
+            ("CARNET_SIGNING_KEY", &signing),
+            ("CARNET_MASTER_KEY", &next),
+            ("CARNET_MASTER_KEYS_BEFORE", &master),
+        ]))
+        .unwrap();
+        assert_eq!(before.lookup("email", " Ada@Exemple.org"), after.lookup("email", "ada@exemple.org"));
+        assert_ne!(after.lookup("phone", "ada@exemple.org"), after.lookup("email", "ada@exemple.org"));
+        let ada = Uuid::from_u128(1);
+        let (wrapped, key) = before.new_owner(ada).await.unwrap();
+        let sealed = key.seal("patient.identity", ada, "Ada").unwrap();
+        let rewrapped = after.rewrap(ada, &wrapped).await.unwrap();
+        assert!(rewrapped.starts_with(after.master_id()));
+        for wrapped in [&wrapped, &rewrapped] {
+            let key = after.owner(ada, Some(wrapped)).await.unwrap();
+            assert_eq!(key.open("patient.identity", ada, &sealed).unwrap(), "Ada");
+        }
+        assert!(before.owner(ada, Some(&rewrapped)).await.is_err());
+    }
+
     #[test]
-    fn what_is_sealed_for_one_patient_opens_for_no_other() {
-        let keys = keys();
-        let (ada, ben) = (PatientId::from_uuid(Uuid::from_u128(1)), PatientId::from_uuid(Uuid::from_u128(2)));
-        let (ada_key, ben_key) = (keys.new_patient_key(ada).unwrap(), keys.new_patient_key(ben).unwrap());
-        let sealed = keys.seal("varicelle", ada, &ada_key).unwrap();
-        assert!(!sealed.contains("varicelle"));
-        assert_eq!(keys.open(&sealed, ada, &ada_key).unwrap(), "varicelle");
-        assert!(keys.open(&sealed, ben, &ben_key).is_err());
-        assert!(keys.open(&sealed, ben, &ada_key).is_err());
-        assert!(keys.open("", ada, &ada_key).is_err());
-        assert_ne!(sealed, keys.seal("varicelle", ada, &ada_key).unwrap());
+    fn a_key_that_is_missing_or_wrong_is_named() {
+        let (signing, master) = Keys::generate().unwrap();
+        for (pairs, named) in [
+            (vec![("CARNET_MASTER_KEY", master.as_str())], "CARNET_SIGNING_KEY"),
+            (vec![("CARNET_SIGNING_KEY", signing.as_str())], "CARNET_MASTER_KEY"),
+            (vec![("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", "AAAA")], "CARNET_MASTER_KEY"),
+            (
+                vec![("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master), ("CARNET_LOOKUP_KEY", "é")],
+                "CARNET_LOOKUP_KEY",
+            ),
+        ] {
+            let error = Keys::of(&config(&pairs)).map(drop).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

@@ -17,6 +17,7 @@ pub mod mail;
 pub mod openapi;
 pub mod page;
 pub mod passwords;
+pub mod people;
 pub mod problem;
 pub mod telemetry;
 pub mod texts;

@@ -60,7 +60,6 @@ kinds! {
     AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
     AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
     AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
-    AccountExists = CONFLICT "account-exists" "There is already an account with this e-mail.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
     JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",

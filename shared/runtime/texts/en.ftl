@@ -22,7 +22,6 @@ problem-offer-changed = The calendar has just changed: search again.
 problem-appointment-changed = The appointment has just been changed: read it again.
 problem-appointment-begun = The appointment has begun: it can no longer be changed here.
 problem-appointment-not-booked = This appointment is cancelled or was never confirmed.
-problem-account-exists = There is already an account with this address.
 problem-body-too-large = What was sent is too large (64 KiB at most).
 problem-unsupported-media-type = The content must be JSON (application/json).
 problem-field-invalid = The field “{ $field }” is not valid.

@@ -22,7 +22,6 @@ problem-offer-changed = L’agenda vient de changer : relancez la recherche.
 problem-appointment-changed = Le rendez-vous vient d’être modifié : relisez-le.
 problem-appointment-begun = Le rendez-vous a commencé : il ne peut plus être modifié ici.
 problem-appointment-not-booked = Ce rendez-vous est annulé ou n’a jamais été confirmé.
-problem-account-exists = Un compte existe déjà pour cette adresse.
 problem-body-too-large = Le contenu envoyé est trop volumineux (64 Kio au plus).
 problem-unsupported-media-type = Le contenu doit être du JSON (application/json).
 problem-field-invalid = Le champ « { $field } » n’est pas valable.

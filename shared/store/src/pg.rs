@@ -127,6 +127,7 @@ fn migrator() -> Migrator {
         (20_261_123_000_001, "routine", include_str!("../migrations/20261123000001_routine.sql")),
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
+        (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

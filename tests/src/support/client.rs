@@ -51,6 +51,7 @@ impl Client {
     }
 
     pub fn bearing(mut self, token: &str) -> Self {
+        super::logs::keep_secret(token);
         self.token = Some(token.to_owned());
         self
     }

@@ -37,11 +37,14 @@ pub fn keys() -> &'static (String, String) {
 /// A configuration with this run's keys.
 pub fn config(pairs: &[(&str, &str)]) -> Config {
     let (signing, master) = keys();
-    Config::read(|name| match name {
-        "CARNET_SIGNING_KEY" => Some(signing.clone()),
-        "CARNET_MASTER_KEY" => Some(master.clone()),
-        "CARNET_ENV" if pairs.iter().all(|(key, _)| *key != name) => Some("development".into()),
-        _ => pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+    Config::read(|name| {
+        let given = pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        given.or_else(|| match name {
+            "CARNET_SIGNING_KEY" => Some(signing.clone()),
+            "CARNET_MASTER_KEY" => Some(master.clone()),
+            "CARNET_ENV" => Some("development".into()),
+            _ => None,
+        })
     })
     .expect("a sound configuration")
 }

@@ -5,13 +5,13 @@ with person as materialized (
 ), family as materialized (
     select family, gen_random_uuid() as id from person group by family
 ), accounts as (
-    insert into account (id, email, password_hash, created_at)
-    select id, $1::text || '.' || family || '@mesure.example', 'none', $3::text::timestamptz from family
+    insert into account (id, email_lookup, password_hash, created_at)
+    select id, $1::text || '.' || family, 'none', $3::text::timestamptz from family
 ), resources as (
     insert into resource (id, kind) select id, 'patient' from person
 ), patients as (
-    insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
-    select id, 'Enfant', 'Mesure', date '2019-09-01', 'measure', $3::text::timestamptz from person
+    insert into patient (id, created_at)
+    select id, $3::text::timestamptz from person
 ), sessions as (
     -- Its own id for its only session's: whoever writes the token need not ask.
     insert into session (id, account_id, created_at, expires_at)

@@ -61,10 +61,9 @@ with clock as materialized (
 ), resources as (
     insert into resource (id, kind) select distinct patient_id, 'patient' from planned
 ), patients as (
-    -- Nobody's guardian signs in for them and nothing is sealed for them, hence a key that is none.
-    insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
-    select distinct on (patient_id) patient_id, 'Enfant', 'Mesure ' || person,
-        date '2008-01-01' + (person * 37 % 6500)::integer, 'measure', (select at from clock) - interval '1 year'
+    -- Nobody's guardian signs in for them and nothing is sealed for them, hence no key.
+    insert into patient (id, created_at)
+    select distinct on (patient_id) patient_id, (select at from clock) - interval '1 year'
     from planned
     returning 1
 ), appointments as (

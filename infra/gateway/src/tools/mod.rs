@@ -4,6 +4,7 @@ mod bench;
 pub mod client;
 mod dead_letters;
 mod import;
+mod rotate_keys;
 mod seed;
 mod story;
 
@@ -20,11 +21,10 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "seed" => seed::run(&arguments, config).await,
         "story" => story::run(&arguments, &config).await,
         "import" => import::run(&arguments, config).await,
+        "rotate-keys" => rotate_keys::run(config).await,
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
-        other => {
-            Err(format!("there is no tool {other:?}: bench, seed, story, import, dead-letters, database-url").into())
-        }
+        other => Err(format!("there is no tool {other:?}: ./just lists them").into()),
     }
 }
 

@@ -70,12 +70,10 @@ pub fn context(
 pub fn context_over(
     config: &Config, db: Arc<dyn Db>, clock: Arc<Clock>, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
 ) -> Result<Ctx, StartError> {
-    let signing = config.signing_key.as_deref().ok_or("CARNET_SIGNING_KEY: is missing")?;
-    let master = config.master_key.as_deref().ok_or("CARNET_MASTER_KEY: is missing")?;
     Ok(Ctx::new(Parts {
         db,
         clock,
-        keys: Keys::from_base64(signing, master)?,
+        keys: Keys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         deliver,
         subscriptions,

@@ -80,8 +80,7 @@ async fn through_http(bench: &Bench, port: u16, wishes: &[Wish]) -> Result<(f64,
 
 /// A token for every account of the wishes.
 pub(super) fn tokens_of(bench: &Bench, wishes: &[Wish]) -> Result<HashMap<Uuid, String>, StartError> {
-    let key = |key: &Option<String>| key.clone().unwrap_or_default();
-    let keys = Keys::from_base64(&key(&bench.config.signing_key), &key(&bench.config.master_key))?;
+    let keys = Keys::of(&bench.config)?;
     tokens(wishes, &keys, Clock::default().now())
 }
 

@@ -1,0 +1,106 @@
+//! Who people are, as it is sealed in the database: contact of an account, identity of a patient.
+
+use domain::Date;
+use domain::ids::{AccountId, PatientId};
+use domain::person::{Name, fold};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::keys::{KeyError, Keys, OwnerKey};
+
+const CONTACT: &str = "account.contact";
+const IDENTITY: &str = "patient.identity";
+
+/// How an account's holder is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The address, as typed.
+    pub email: String,
+    /// The telephone, if one was given.
+    pub phone: Option<String>,
+}
+
+impl Contact {
+    /// Sealed for a new account: the account's wrapped key, and the text.
+    ///
+    /// # Errors
+    /// As [`Keys::new_owner`].
+    pub async fn sealed(&self, keys: &Keys, account: AccountId) -> Result<(String, String), KeyError> {
+        let (wrapped, key) = keys.new_owner(account).await?;
+        Ok((wrapped, seal(&key, CONTACT, account.as_uuid(), self)?))
+    }
+
+    /// Sealed anew for an account that has its key.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`].
+    pub async fn resealed(&self, keys: &Keys, account: AccountId, wrapped: &str) -> Result<String, KeyError> {
+        seal(&keys.owner(account, Some(wrapped)).await?, CONTACT, account.as_uuid(), self)
+    }
+
+    /// Opens an account's.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`] and [`OwnerKey::open`].
+    pub async fn open(keys: &Keys, account: AccountId, wrapped: &str, sealed: &str) -> Result<Self, KeyError> {
+        open(&keys.owner(account, Some(wrapped)).await?, CONTACT, account.as_uuid(), sealed)
+    }
+}
+
+/// Strict traits of a patient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// First given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Birth date.
+    pub birth_date: Date,
+}
+
+impl Identity {
+    /// From what somebody typed.
+    pub fn new(given_name: &Name, family_name: &Name, birth_date: Date) -> Self {
+        Self { given_name: given_name.as_str().to_owned(), family_name: family_name.as_str().to_owned(), birth_date }
+    }
+
+    /// Sealed for a new patient: the patient's wrapped key, and the text.
+    ///
+    /// # Errors
+    /// As [`Keys::new_owner`].
+    pub async fn sealed(&self, keys: &Keys, patient: PatientId) -> Result<(String, String), KeyError> {
+        let (wrapped, key) = keys.new_owner(patient).await?;
+        Ok((wrapped, seal(&key, IDENTITY, patient.as_uuid(), self)?))
+    }
+
+    /// Sealed for a patient who has a key.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`].
+    pub async fn resealed(&self, keys: &Keys, patient: PatientId, wrapped: &str) -> Result<String, KeyError> {
+        seal(&keys.owner(patient, Some(wrapped)).await?, IDENTITY, patient.as_uuid(), self)
+    }
+
+    /// Opens a patient's.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`] and [`OwnerKey::open`].
+    pub async fn open(keys: &Keys, patient: PatientId, wrapped: &str, sealed: &str) -> Result<Self, KeyError> {
+        open(&keys.owner(patient, Some(wrapped)).await?, IDENTITY, patient.as_uuid(), sealed)
+    }
+
+    /// A keyed hash that is the same for the same person however the names are spelt.
+    pub fn twin(&self, keys: &Keys) -> String {
+        let traits = [fold(&self.given_name), fold(&self.family_name), self.birth_date.to_string()];
+        keys.lookup("twin", &traits.join("\0"))
+    }
+}
+
+fn seal(key: &OwnerKey, field: &str, row: uuid::Uuid, value: &impl Serialize) -> Result<String, KeyError> {
+    let text = serde_json::to_string(value).map_err(|_| KeyError::Failed("serialise"))?;
+    key.seal(field, row, &text)
+}
+
+fn open<T: DeserializeOwned>(key: &OwnerKey, field: &str, row: uuid::Uuid, sealed: &str) -> Result<T, KeyError> {
+    serde_json::from_str(&key.open(field, row, sealed)?).map_err(|_| KeyError::DoesNotOpen)
+}

@@ -1,0 +1,149 @@
+//! What is kept tells nobody anything without the keys: neither a copy of the database nor a log.
+
+use gateway::sealing;
+use runtime::keys::Keys;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::support::{App, Client, database, logs};
+
+/// Every row of every table, as text.
+async fn dump(pool: &PgPool) -> String {
+    let tables: Vec<String> =
+        sqlx::query_scalar("select quote_ident(tablename) from pg_tables where schemaname = 'public' order by 1")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    assert!(tables.len() > 25, "{tables:?}");
+    let mut dump = String::new();
+    for table in tables {
+        let rows = format!("select coalesce(string_agg(row::text, e'\\n'), '') from {table} row");
+        let rows: String = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(pool).await.unwrap();
+        dump.push_str(&format!("== {table}\n{rows}\n"));
+    }
+    dump.to_lowercase()
+}
+
+const EMAIL: &str = "Ada.Secrete@famille.example";
+const PHONE: &str = "+33639987654";
+const PASSWORD: &str = "le chien aboie, la caravane passe";
+
+/// Somebody with a child, an appointment with a note, and one called off.
+async fn story(app: &App) -> (Client, Vec<String>) {
+    let account = json!({"email": EMAIL, "password": PASSWORD, "given_name": "Adalbertine", "family_name": "Quelquonque",
+                         "birth_date": "1977-01-23", "phone": PHONE});
+    app.nobody().post("/v1/accounts", &account).await.expect(201);
+    let session = app.nobody().post("/v1/sessions", &json!({"email": EMAIL, "password": PASSWORD})).await.expect(201);
+    let tokens = ["access_token", "refresh_token"].map(|token| session[token].as_str().unwrap().to_owned());
+    let ada = app.nobody().bearing(&tokens[0]);
+    let child = json!({"given_name": "Zéphyrine", "family_name": "Quelquonque", "birth_date": "2018-11-19"});
+    let child = ada.post("/v1/patients", &child).await.expect(201);
+    let slots = app.lyon_slots().await;
+    let wish = json!({"slot": slots[0]["slot"], "patient": child["id"], "note": "Elle a la varicelle depuis hier."});
+    let booked = ada.post_with_key("/v1/appointments", &wish, "a-key").await.expect(201);
+    let path = format!("/v1/appointments/{}/cancellation", booked["id"].as_str().unwrap());
+    ada.post(&path, &json!({"reason": "Toujours la varicelle."})).await.expect(200);
+    app.settle().await;
+    (ada, tokens.into())
+}
+
+#[tokio::test]
+async fn nothing_sensitive_stands_in_clear_in_the_database() {
+    let app = App::start().await;
+    let (ada, tokens) = story(&app).await;
+    assert!(!app.mails(EMAIL).is_empty(), "the address was found again to write to");
+    let mine = ada.get("/v1/patients").await.expect(200);
+    assert_eq!(mine["items"][1]["given_name"], "Zéphyrine");
+    let dump = dump(app.pool()).await;
+    let families =
+        ["camille.martin@", "okafor", "sinimalet", "maëlys", "+3363998100", "carnet-demo-2026", "1988-04-17"];
+    let told = [
+        "ada.secrete",
+        "secrete@famille",
+        "adalbertine",
+        "quelquonque",
+        "zéphyrine",
+        "639987654",
+        "caravane",
+        "varicelle",
+        "1977-01-23",
+        "2018-11-19",
+    ];
+    for secret in told.into_iter().chain(families).map(str::to_owned).chain(tokens) {
+        let found = dump.find(&secret.to_lowercase());
+        let around = found.map(|at| dump.get(at.saturating_sub(200)..at + 100).unwrap_or_default().to_owned());
+        assert_eq!(around, None, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_a_log_would_be_seen() {
+    let app = App::start().await;
+    story(&app).await;
+    let before = logs::leaked();
+    tracing::info!("nothing to see here");
+    assert_eq!(before, Vec::<String>::new());
+    assert_eq!(logs::leaked(), before);
+}
+
+fn keys(pairs: &[(&str, &str)]) -> Keys {
+    Keys::of(&database::config(pairs)).unwrap()
+}
+
+#[tokio::test]
+async fn a_new_master_key_is_taken_into_use_while_the_product_goes_on() {
+    let app = App::start().await;
+    let (ada, _) = story(&app).await;
+    let former = database::keys().1.clone();
+    let (_, next) = Keys::generate().unwrap();
+    let pairs = [("CARNET_MASTER_KEY", next.as_str()), ("CARNET_MASTER_KEYS_BEFORE", former.as_str())];
+    let both = App::on(app.url.clone(), &pairs).await;
+    let list = |app: &App| app.nobody().bearing(ada.token());
+    assert_eq!(list(&both).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");
+
+    let steps = std::sync::Mutex::new(Vec::new());
+    let keys = keys(&pairs);
+    let step = |done, all| steps.lock().unwrap().push((done, all));
+    let done = sealing::rewrap(app.pool(), &keys, &step).await.unwrap();
+    let people = app
+        .count(
+            "select count(*) from (select wrapped_key from account union all select wrapped_key from patient) k
+                            where wrapped_key is not null",
+        )
+        .await;
+    assert_eq!((done.changed, done.unopened), (people.unsigned_abs(), 0));
+    assert_eq!(steps.lock().unwrap().last(), Some(&(done.changed, done.changed)));
+    let again = sealing::rewrap(app.pool(), &keys, &|_, _| {}).await.unwrap();
+    assert_eq!(again, sealing::Done::default(), "stopped and started again, it does nothing twice");
+
+    // The former key is forgotten: lookups have one of their own by now.
+    let only = [("CARNET_MASTER_KEY", next.as_str()), ("CARNET_LOOKUP_KEY", former.as_str())];
+    let after = App::on(app.url.clone(), &only).await;
+    assert_eq!(list(&after).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");
+    let session = json!({"email": EMAIL, "password": PASSWORD});
+    after.nobody().post("/v1/sessions", &session).await.expect(201);
+}
+
+#[tokio::test]
+async fn what_an_earlier_release_wrote_in_clear_is_sealed_at_the_next_start() {
+    let app = App::start().await;
+    let (key, _) = app.gateway.ctx.keys.new_owner(uuid::Uuid::from_u128(2)).await.unwrap();
+    let nameless = key.split_once('.').unwrap().1.to_owned();
+    for sql in [
+        "insert into account (id, email, phone, password_hash, created_at)
+         select '00000000-0000-0000-0000-000000000001', 'Vieux@famille.example', '+33639000001', '-', now() where $1 <> ''",
+        "insert into resource (id, kind) select '00000000-0000-0000-0000-000000000002', 'patient' where $1 <> ''",
+        "insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
+         values ('00000000-0000-0000-0000-000000000002', 'Vieille', 'Histoire', '1950-05-05', $1, now())",
+    ] {
+        sqlx::query(sql).bind(&nameless).execute(app.pool()).await.unwrap();
+    }
+    let done = sealing::seal_clear(app.pool(), &app.gateway.ctx.keys).await.unwrap();
+    assert_eq!(done, sealing::Done { changed: 2, unopened: 0 });
+    let dump = dump(app.pool()).await;
+    assert!(!dump.contains("vieux@famille") && !dump.contains("histoire"));
+    let found =
+        app.sql("select to_jsonb(email_lookup) from account where id = '00000000-0000-0000-0000-000000000001'").await;
+    assert_eq!(found, [Value::from(app.email_lookup("vieux@FAMILLE.example"))]);
+    assert_eq!(sealing::seal_clear(app.pool(), &app.gateway.ctx.keys).await.unwrap(), sealing::Done::default());
+}
