@@ -51,6 +51,12 @@ pub struct Config {
     pub signing_key: Option<String>,
     /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every patient's key.
     pub master_key: Option<String>,
+    /// `CARNET_SEAL_KEY`: Ed25519 private key, PKCS#8 DER in base64, that signs the seals of the audit trail; absent: one
+    /// derived from the master key.
+    pub seal_key: Option<String>,
+    /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
+    /// and in development into the private directory.
+    pub seals: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -98,6 +104,8 @@ impl Config {
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             master_key: get("CARNET_MASTER_KEY"),
+            seal_key: get("CARNET_SEAL_KEY"),
+            seals: get("CARNET_SEALS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

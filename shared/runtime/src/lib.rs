@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod page;
 pub mod passwords;
 pub mod problem;
+pub mod seals;
 pub mod telemetry;
 pub mod texts;
 pub mod view;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::seals::Seals;
 use crate::{Ctx, Function, Parts, telemetry};
 
 /// What stops a process from starting.
@@ -76,6 +77,7 @@ pub fn context_over(
         db,
         clock,
         keys: Keys::from_base64(signing, master)?,
+        seals: Seals::new(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         deliver,
         subscriptions,
