@@ -71,6 +71,15 @@ rotate-keys:
 dead-letters *ARGUMENTS:
     {{ gateway }} dead-letters "$@"
 
+# Prove that the audit trail is as it was written: just audit-verify [key=BASE64] [seals=file:///… or s3://…] (docs/audit.md).
+audit-verify *OPTIONS:
+    cargo build --release --package gateway
+    CARNET_ENV="${CARNET_ENV:-development}" exec "${CARGO_TARGET_DIR:-target}/release/gateway" audit-verify "$@"
+
+# The public key that verifies the seals of the audit trail.
+audit-key:
+    {{ gateway }} audit-key
+
 # psql on the running gateway's database.
 psql *ARGUMENTS:
     psql "$({{ gateway }} database-url)" "$@"

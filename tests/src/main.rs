@@ -5,6 +5,7 @@ mod support;
 
 mod accounts;
 mod at_once;
+mod audit;
 mod booking;
 mod changing;
 mod edge;

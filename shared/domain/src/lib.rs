@@ -3,6 +3,7 @@
 pub mod access;
 pub mod agenda;
 pub mod appointment;
+pub mod audit;
 pub mod availability;
 pub mod directory;
 pub mod holidays;

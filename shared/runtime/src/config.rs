@@ -56,6 +56,12 @@ pub struct Config {
     /// `CARNET_LOOKUP_KEY`: 32 bytes in base64; keys the hashes by which addresses are found. Without it the oldest master
     /// key does, so give it before that one is forgotten.
     pub lookup_key: Option<String>,
+    /// `CARNET_SEAL_KEY`: Ed25519 private key, PKCS#8 DER in base64, that signs the seals of the audit trail; absent: one
+    /// derived from the master key.
+    pub seal_key: Option<String>,
+    /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
+    /// and in development into the private directory.
+    pub seals: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -105,6 +111,8 @@ impl Config {
             master_key: get("CARNET_MASTER_KEY"),
             master_keys_before: get("CARNET_MASTER_KEYS_BEFORE"),
             lookup_key: get("CARNET_LOOKUP_KEY"),
+            seal_key: get("CARNET_SEAL_KEY"),
+            seals: get("CARNET_SEALS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

@@ -19,6 +19,7 @@ pub mod page;
 pub mod passwords;
 pub mod people;
 pub mod problem;
+pub mod seals;
 pub mod telemetry;
 pub mod texts;
 pub mod view;

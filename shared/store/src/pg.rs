@@ -128,6 +128,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
+        (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -143,8 +144,9 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 3] = [
+const ROUTINES: [(&str, &str); 4] = [
     ("access", include_str!("../routines/access.sql")),
+    ("audit", include_str!("../routines/audit.sql")),
     ("booking", include_str!("../routines/booking.sql")),
     ("patients", include_str!("../routines/patients.sql")),
 ];

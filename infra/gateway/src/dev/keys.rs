@@ -6,25 +6,33 @@ use std::path::Path;
 use runtime::config::Config;
 use runtime::host::StartError;
 use runtime::keys::Keys;
+use runtime::seals::SealKey;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     signing: String,
     master: String,
+    #[serde(default)]
+    seal: Option<String>,
 }
 
-/// Fills in the keys that the environment does not give.
+/// Fills in the keys that the environment does not give, and where the copies of the seals go.
 ///
 /// # Errors
 /// When the private directory cannot be read or written.
 pub fn provide(config: &mut Config) -> Result<(), StartError> {
+    if config.seals.is_none() {
+        config.seals = Some(format!("file://{}", std::path::absolute(config.state.join("seals"))?.display()));
+    }
     if config.signing_key.is_some() && config.master_key.is_some() {
         return Ok(());
     }
     let stored = stored(&config.state)?;
     config.signing_key.get_or_insert(stored.signing);
     config.master_key.get_or_insert(stored.master);
+    // Absent from a directory of an earlier release: there it is derived from the master key.
+    config.seal_key = config.seal_key.take().or(stored.seal);
     Ok(())
 }
 
@@ -35,7 +43,7 @@ fn stored(state: &Path) -> Result<Stored, StartError> {
     }
     std::fs::create_dir_all(state)?;
     let (signing, master) = Keys::generate()?;
-    let keys = Stored { signing, master };
+    let keys = Stored { signing, master, seal: Some(SealKey::generate()?) };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

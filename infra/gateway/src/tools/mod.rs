@@ -1,5 +1,6 @@
 //! The tools of a developer's machine, as subcommands of the gateway.
 
+pub mod audit;
 mod bench;
 pub mod client;
 mod dead_letters;
@@ -17,6 +18,8 @@ use runtime::host::StartError;
 /// What stopped it, in words for a terminal.
 pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result<(), StartError> {
     match tool.as_str() {
+        "audit-key" => audit::print_key(config),
+        "audit-verify" => audit::run(&arguments, config).await,
         "bench" => bench::run(&arguments, config).await,
         "seed" => seed::run(&arguments, config).await,
         "story" => story::run(&arguments, &config).await,

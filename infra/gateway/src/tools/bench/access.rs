@@ -46,9 +46,11 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), St
     for wish in &wishes {
         let token = &tokens[&wish.account];
         let booked = load::run(book.port, vec![wish.http(token)], 1).await?;
-        let body: Value = booked.answers.first().map(|answer| serde_json::from_slice(&answer.body)).transpose()?.unwrap_or_default();
+        let body: Value =
+            booked.answers.first().map(|answer| serde_json::from_slice(&answer.body)).transpose()?.unwrap_or_default();
         let id = body["id"].as_str().ok_or("a booking failed")?;
-        let head = |path: &str| format!("GET {path}{id} HTTP/1.1\r\nhost: carnet\r\nauthorization: Bearer {token}\r\n\r\n");
+        let head =
+            |path: &str| format!("GET {path}{id} HTTP/1.1\r\nhost: carnet\r\nauthorization: Bearer {token}\r\n\r\n");
         guarded.push(head("/v1/appointments/").into_bytes());
         open.push(head("/bare/").into_bytes());
     }

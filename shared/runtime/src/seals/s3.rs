@@ -1,0 +1,186 @@
+//! Copies in S3 or what speaks like it: locked until a date, and never written twice.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::future::BoxFuture;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jiff::{SignedDuration, Timestamp};
+use ring::digest::{SHA256, digest};
+use rusty_s3::actions::{ListObjectsV2, S3Action};
+use rusty_s3::{Bucket, Credentials, UrlStyle};
+
+use super::{Objects, ObjectsError};
+
+/// How long one signed request is good for.
+const SIGNED_FOR: Duration = Duration::from_mins(1);
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer: a page of a thousand names.
+const MAX_ANSWER: usize = 4 << 20;
+/// How long copies are locked when the address does not say: as long as traces may be kept at most, three years.
+const DAYS: i64 = 1096;
+
+/// A bucket with object lock, and the folder in it.
+pub struct S3 {
+    bucket: Bucket,
+    credentials: Credentials,
+    prefix: String,
+    locked: SignedDuration,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl S3 {
+    /// From `s3://bucket/prefix?region=eu-west-3&endpoint=https://…&days=1096`, and the variables `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` that platforms set.
+    ///
+    /// # Errors
+    /// What the address lacks.
+    pub fn new(url: &str) -> Result<Self, ObjectsError> {
+        let credentials = Credentials::from_env().ok_or(ObjectsError::Address("AWS_ACCESS_KEY_ID is missing"))?;
+        Self::with_credentials(url, credentials)
+    }
+
+    /// The same with credentials that are at hand.
+    ///
+    /// # Errors
+    /// As [`S3::new`].
+    pub fn with_credentials(url: &str, credentials: Credentials) -> Result<Self, ObjectsError> {
+        let wrong = ObjectsError::Address;
+        let rest = url.strip_prefix("s3://").ok_or(wrong("is neither file:// nor s3://"))?;
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (name, prefix) = path.split_once('/').unwrap_or((path, ""));
+        let (mut region, mut endpoint, mut days) = (None, None, DAYS);
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "region" => region = Some(value.into_owned()),
+                "endpoint" => endpoint = Some(value.into_owned()),
+                "days" => {
+                    let given = value.parse().ok().filter(|days| (1..=36_500).contains(days));
+                    days = given.ok_or(wrong("days is not a number of days"))?;
+                }
+                _ => return Err(wrong("knows region, endpoint and days")),
+            }
+        }
+        let region = region.ok_or(wrong("region is missing"))?;
+        let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let endpoint = endpoint.parse().map_err(|_| wrong("endpoint is not a URL"))?;
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, name.to_owned(), region);
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|_| wrong("this machine has no root certificates"))?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let prefix = prefix.trim_end_matches('/');
+        Ok(Self {
+            bucket: bucket.map_err(|_| wrong("bucket is not one"))?,
+            credentials,
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            locked: SignedDuration::from_hours(24 * days),
+            client: Client::builder(TokioExecutor::new()).build(https),
+        })
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> Result<(StatusCode, Bytes), ObjectsError> {
+        let request = request.body(Full::from(body)).map_err(|_| ObjectsError::Store("not a request".into()))?;
+        let answer = async {
+            let response = self.client.request(request).await.map_err(|_| "does not answer")?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| "breaks off")?;
+            Ok::<_, &str>((status, body.to_bytes()))
+        };
+        let answer = tokio::time::timeout(TIMEOUT, answer).await.unwrap_or(Err("takes too long"));
+        answer.map_err(|error| ObjectsError::Store(error.into()))
+    }
+
+    async fn write(&self, name: &str, bytes: Vec<u8>, now: Timestamp) -> Result<(), ObjectsError> {
+        let until = now + self.locked;
+        let headers = [
+            ("content-type", "text/plain; charset=utf-8".to_owned()),
+            // Somebody else's copy stays.
+            ("if-none-match", "*".to_owned()),
+            // Asked for with a lock.
+            ("x-amz-checksum-sha256", BASE64.encode(digest(&SHA256, &bytes))),
+            ("x-amz-object-lock-mode", "COMPLIANCE".to_owned()),
+            ("x-amz-object-lock-retain-until-date", until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        ];
+        let key = self.key(name);
+        let mut action = self.bucket.put_object(Some(&self.credentials), &key);
+        let mut request = Request::put("/");
+        for (header, value) in &headers {
+            action.headers_mut().insert(*header, value.clone());
+            request = request.header(*header, value);
+        }
+        let request = request.uri(action.sign(SIGNED_FOR).as_str());
+        match self.send(request, bytes.clone()).await? {
+            (status, _) if status.is_success() => Ok(()),
+            (StatusCode::PRECONDITION_FAILED, _) => match self.read(name).await? {
+                Some(found) if found == bytes => Ok(()),
+                _ => Err(ObjectsError::Another(name.to_owned())),
+            },
+            (status, _) => Err(ObjectsError::Store(format!("answered {status} to a copy"))),
+        }
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
+        let key = self.key(name);
+        let url = self.bucket.get_object(Some(&self.credentials), &key).sign(SIGNED_FOR);
+        match self.send(Request::get(url.as_str()), Vec::new()).await? {
+            (status, body) if status.is_success() => Ok(Some(body.into())),
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, _) => Err(ObjectsError::Store(format!("answered {status} to a look"))),
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<String>, ObjectsError> {
+        let mut names = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut action = self.bucket.list_objects_v2(Some(&self.credentials));
+            action.with_prefix(self.prefix.as_str());
+            if let Some(token) = token.take() {
+                action.with_continuation_token(token);
+            }
+            let url = action.sign(SIGNED_FOR);
+            let (status, body) = self.send(Request::get(url.as_str()), Vec::new()).await?;
+            if !status.is_success() {
+                return Err(ObjectsError::Store(format!("answered {status} to a list")));
+            }
+            let page = ListObjectsV2::parse_response(&String::from_utf8_lossy(&body))
+                .map_err(|_| ObjectsError::Store("its list is not understood".into()))?;
+            let found =
+                page.contents.into_iter().filter_map(|object| Some(object.key.strip_prefix(&self.prefix)?.to_owned()));
+            names.extend(found);
+            match page.next_continuation_token {
+                Some(next) => token = Some(next),
+                None => return Ok(names),
+            }
+        }
+    }
+}
+
+impl Objects for S3 {
+    fn put<'a>(&'a self, name: &'a str, bytes: Vec<u8>, now: Timestamp) -> BoxFuture<'a, Result<(), ObjectsError>> {
+        Box::pin(self.write(name, bytes, now))
+    }
+
+    fn names(&self) -> BoxFuture<'_, Result<Vec<String>, ObjectsError>> {
+        Box::pin(self.list())
+    }
+
+    fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, ObjectsError>> {
+        Box::pin(self.read(name))
+    }
+}

@@ -1,0 +1,90 @@
+-- The audit trail as bytes, and the chain of hashes over them.
+
+-- A value: its length in bytes, a colon, the value, a comma. A null: a dash.
+create or replace function audit_field(value text) returns text language sql immutable parallel safe as $$
+    select coalesce(octet_length(value) || ':' || value || ',', '-')
+$$;
+
+-- A row in one way only, whatever the session's settings are: every column in the order of the table. Instants are seconds
+-- since 1970 in UTC with six decimals; `changes` is the text of jsonb, whose keys are in an order of its own.
+-- A column that the table gains makes another form, with another name: sealed rows keep theirs.
+create or replace function audit_line(a audit) returns text language sql stable parallel safe as $$
+    select audit_field(a.seq::text) || audit_field(extract(epoch from a.at)::text) || audit_field(a.actor_kind)
+        || audit_field(a.actor_id::text) || audit_field(a.action) || audit_field(a.event)
+        || audit_field(a.object_id::text) || audit_field(a.patient_id::text) || audit_field(a.request_id)
+        || audit_field(a.session_id::text) || audit_field(a.role) || audit_field(a.establishment_id::text)
+        || audit_field(a.level::text) || audit_field(a.address) || audit_field(a.purpose) || audit_field(a.outcome)
+        || audit_field(a.changes::text) || audit_field(a.transaction_id::text)
+$$;
+
+-- One link of the chain: SHA-256 of the link before and the row. The first row links to the head of the seal before.
+create or replace function audit_link(link bytea, line text, previous bytea) returns bytea
+language sql immutable parallel safe as $$
+    select sha256(coalesce(link, previous) || convert_to(line, 'UTF8'))
+$$;
+
+-- The last link over lines in the order they come.
+create or replace aggregate audit_head(line text, previous bytea) (sfunc = audit_link, stype = bytea);
+
+-- What the next seal says, at most so many rows of it; null when no transaction has ended since the last one.
+--
+-- Numbers of transactions only grow, and all below the oldest under way have ended: nothing can come to a stretch that ends
+-- there, except by force. Stable, so that the rows and the oldest transaction are those of one snapshot.
+create or replace function audit_stretch(most bigint) returns jsonb language plpgsql stable
+-- Whatever the statistics say, the rows are read in the order of the index and none is kept.
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set timezone = 'UTC' as $$
+declare
+    before audit_seal;
+    starts_transaction xid8 := '0';
+    starts_seq bigint := 0;
+    last_head text := repeat('0', 64);
+    ends_transaction xid8 := pg_snapshot_xmin(pg_current_snapshot());
+    ends_seq bigint := 0;
+    cut record;
+    said jsonb;
+begin
+    select * into before from audit_seal order by number desc limit 1;
+    if found then
+        starts_transaction := before.until_transaction;
+        starts_seq := before.until_seq;
+        last_head := before.head;
+    end if;
+    if ends_transaction < starts_transaction then
+        raise exception 'transactions have lower numbers than those already sealed: is this a copy restored elsewhere?'
+            using errcode = '23514', constraint = 'audit_seal_order';
+    end if;
+    select transaction_id, seq into cut from audit
+    where (transaction_id, seq) >= (starts_transaction, starts_seq) and transaction_id < ends_transaction
+    order by transaction_id, seq offset most - 1 limit 1;
+    if found then
+        ends_transaction := cut.transaction_id;
+        ends_seq := cut.seq + 1;
+    elsif (ends_transaction, ends_seq) <= (starts_transaction, starts_seq) then
+        return null;
+    end if;
+    select jsonb_build_object(
+        'number', coalesce(before.number, 0) + 1,
+        'from', jsonb_build_object('transaction', starts_transaction::text::numeric, 'seq', starts_seq),
+        'until', jsonb_build_object('transaction', ends_transaction::text::numeric, 'seq', ends_seq),
+        'rows', count(*), 'first', min(seq), 'last', max(seq), 'previous', last_head,
+        'head', coalesce(encode(audit_head(line, decode(last_head, 'hex')), 'hex'), last_head),
+        'marks', encode(coalesce(string_agg(int8send(seq) || substr(sha256(convert_to(line, 'UTF8')), 1, 8), ''), ''), 'base64'),
+        'full', count(*) = most)
+    into said
+    from (
+        select seq, audit_line(a) as line from audit a
+        where (transaction_id, seq) >= (starts_transaction, starts_seq) and (transaction_id, seq) < (ends_transaction, ends_seq)
+        order by transaction_id, seq
+    ) as stretch;
+    return said;
+end $$;
+
+-- A seal as the product reads it.
+create or replace function audit_seal_document(s audit_seal) returns jsonb language sql stable parallel safe as $$
+    select jsonb_build_object(
+        'number', s.number,
+        'from', jsonb_build_object('transaction', s.from_transaction::text::numeric, 'seq', s.from_seq),
+        'until', jsonb_build_object('transaction', s.until_transaction::text::numeric, 'seq', s.until_seq),
+        'rows', s.rows, 'first', s.first_seq, 'last', s.last_seq, 'previous', s.previous, 'head', s.head,
+        'marks', encode(sha256(s.marks), 'hex'), 'sealed_at', s.sealed_at, 'key', s.key_id, 'signature', s.signature)
+$$;
