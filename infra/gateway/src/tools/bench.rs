@@ -1,6 +1,7 @@
 //! `just bench practitioners=10000 appointments=1000000 seconds=3`: the measures, in one run, as a table and a line of
 //! JSON. Functions run as processes of their own; the load comes from one thread of this one.
 
+mod audit;
 mod booking;
 mod load;
 mod pgbench;
@@ -57,6 +58,9 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if wanted("rush") {
         rush::measure(&bench, &mut report).await?;
+    }
+    if wanted("audit") {
+        audit::measure(&bench, argument(arguments, "audit")?.unwrap_or(1_000_000), &mut report).await?;
     }
     report.print();
     Ok(())
