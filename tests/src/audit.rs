@@ -1,5 +1,6 @@
 //! The audit trail is sealed, and whoever changes it afterwards is found out, superuser or not.
 
+mod reading;
 mod tampering;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub async fn walk(app: &App) {
     let config = database::config(&[("CARNET_SEALS", &seals)]);
     let gateway = gateway::serve::gateway(&config, app.db.clone(), Arc::default(), None).unwrap();
     assert!(gateway::loops::trigger(&gateway.app.events, "seal-audit").await.is_some());
+    reading::walk(app).await;
 }
 
 /// Where the copies of one test lie.
@@ -90,7 +92,7 @@ impl Sealed {
     }
 
     async fn verify_with(&self, copies: bool) -> Verified {
-        let objects = copies.then(|| open(&format!("file://{}", self.directory.display())).unwrap());
+        let objects = copies.then(|| open(&format!("file://{}", self.directory.display()), None).unwrap());
         let key = self.app.gateway.ctx.seals.key.public();
         let trail = Trail::new(self.app.pool().clone(), vec![key], objects);
         trail.verify(Arc::new(|_, _| {})).await.unwrap()

@@ -4,12 +4,14 @@ use runtime::Function;
 
 /// All functions, by name.
 pub const FUNCTIONS: &[Function] = &[
+    fn_access_log::FUNCTION,
     fn_accounts::FUNCTION,
     fn_appointments::FUNCTION,
     fn_book::FUNCTION,
     fn_cancel::FUNCTION,
     fn_deliver_outbox::FUNCTION,
     fn_expire_holds::FUNCTION,
+    fn_export_audit::FUNCTION,
     fn_import_directory::FUNCTION,
     fn_move::FUNCTION,
     fn_notify::FUNCTION,

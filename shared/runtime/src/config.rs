@@ -19,6 +19,15 @@ pub struct ConfigError {
     problem: &'static str,
 }
 
+/// Who we are to AWS and what speaks like it.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the three variables")]
+pub struct AwsKey {
+    pub id: String,
+    pub secret: String,
+    pub token: Option<String>,
+}
+
 /// Everything a function can be told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -62,6 +71,8 @@ pub struct Config {
     /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
     /// and in development into the private directory.
     pub seals: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as platforms set them: for S3.
+    pub aws: Option<AwsKey>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -113,6 +124,11 @@ impl Config {
             lookup_key: get("CARNET_LOOKUP_KEY"),
             seal_key: get("CARNET_SEAL_KEY"),
             seals: get("CARNET_SEALS"),
+            aws: get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| AwsKey {
+                id,
+                secret,
+                token: get("AWS_SESSION_TOKEN"),
+            }),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

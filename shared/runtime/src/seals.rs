@@ -15,7 +15,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-use crate::config::Config;
+use crate::config::{AwsKey, Config};
 use crate::keys::KeyError;
 pub use folder::Folder;
 pub use s3::S3;
@@ -44,7 +44,7 @@ impl Seals {
             (None, Some(master)) => SealKey::derived(master)?,
             (None, None) => return Err("CARNET_SEAL_KEY: is missing, and so is CARNET_MASTER_KEY".into()),
         };
-        Ok(Self { key, objects: config.seals.as_deref().map(open).transpose()? })
+        Ok(Self { key, objects: config.seals.as_deref().map(|url| open(url, config.aws.as_ref())).transpose()? })
     }
 }
 
@@ -52,11 +52,11 @@ impl Seals {
 ///
 /// # Errors
 /// What is wrong with it; never its secrets.
-pub fn open(url: &str) -> Result<Arc<dyn Objects>, ObjectsError> {
+pub fn open(url: &str, aws: Option<&AwsKey>) -> Result<Arc<dyn Objects>, ObjectsError> {
     if let Some(directory) = url.strip_prefix("file://") {
         return Ok(Arc::new(Folder::new(directory)));
     }
-    Ok(Arc::new(S3::new(url)?))
+    Ok(Arc::new(S3::new(url, aws)?))
 }
 
 /// An Ed25519 key that signs seals and nothing else.

@@ -88,3 +88,52 @@ create or replace function audit_seal_document(s audit_seal) returns jsonb langu
         'rows', s.rows, 'first', s.first_seq, 'last', s.last_seq, 'previous', s.previous, 'head', s.head,
         'marks', encode(sha256(s.marks), 'hex'), 'sealed_at', s.sealed_at, 'key', s.key_id, 'signature', s.signature)
 $$;
+
+-- What an identifier in a refused request may have meant of a patient: themselves, or something of theirs.
+create or replace function objects_of(of_patient uuid) returns setof uuid language sql stable as $$
+    select of_patient union all select id from appointment where patient_id = of_patient
+$$;
+
+-- Lines of the trail that concern a patient, newest first, below a line (`before_*`): what was done, and what was refused to
+-- somebody who named something of theirs.
+create or replace function access_lines(
+    of_patient uuid, from_at timestamptz, until_at timestamptz, most bigint, before_at timestamptz, before_seq bigint
+) returns table (
+    seq bigint, at timestamptz, event text, action text, outcome text, purpose text, actor_kind text, actor_id uuid,
+    role text, establishment_id uuid, concerns uuid, emergency boolean
+) language sql stable as $$
+    with latest as (
+        (select a.* from audit a
+         where a.patient_id = of_patient
+           and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
+           and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
+         order by a.at desc, a.seq desc limit most)
+        union all
+        (select a.* from objects_of(of_patient) object join audit a on a.object_id = object
+         where a.outcome = 'refused' and a.patient_id is null
+           and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
+           and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
+         order by a.at desc, a.seq desc limit most)
+    )
+    select latest.seq, latest.at, latest.event, latest.action, latest.outcome, latest.purpose, latest.actor_kind,
+           latest.actor_id, latest.role, latest.establishment_id, of_patient,
+           coalesce(latest.purpose = 'ETREAT', false) or exists (
+               select from emergency_access e
+               where e.patient_id = of_patient and e.account_id = latest.actor_id
+                 and e.establishment_id = latest.establishment_id and e.since <= latest.at and latest.at < e.until)
+    from latest
+    order by latest.at desc, latest.seq desc
+    limit most
+$$;
+
+-- What somebody is called: as a professional by the directory, else by the name in their own record. Never how to reach them.
+create or replace function actor_name(account uuid, acts_as text, establishment uuid) returns text language sql stable as $$
+    select coalesce(
+        (select concat_ws(' ', nullif(p.title, ''), p.given_name, p.family_name)
+         from membership m join practitioner p on p.id = m.practitioner_id
+         where m.account_id = account and m.establishment_id = establishment and m.role = acts_as
+         order by m.until desc nulls first limit 1),
+        (select concat_ws(' ', p.given_name, p.family_name)
+         from guardianship g join patient p on p.id = g.patient_id
+         where g.account_id = account and g.relation = 'self'))
+$$;

@@ -91,7 +91,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     let keys = keys(arguments, &mut config)?;
     let _private = private_database(&mut config)?;
     let objects = match argument::<String>(arguments, "seals")?.or(config.seals.clone()) {
-        Some(url) => Some(open(&url)?),
+        Some(url) => Some(open(&url, config.aws.as_ref())?),
         None => None,
     };
     if objects.is_none() {

@@ -2,6 +2,7 @@
 //! JSON. Functions run as processes of their own; the load comes from one thread of this one.
 
 mod access;
+mod audit;
 mod booking;
 mod load;
 mod pgbench;
@@ -61,6 +62,9 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if wanted("access") {
         access::measure(&bench, &mut report).await?;
+    }
+    if wanted("audit") {
+        audit::measure(&bench, argument(arguments, "audit")?.unwrap_or(1_000_000), &mut report).await?;
     }
     report.print();
     Ok(())

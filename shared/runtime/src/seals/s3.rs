@@ -18,6 +18,7 @@ use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 
 use super::{Objects, ObjectsError};
+use crate::config::AwsKey;
 
 /// How long one signed request is good for.
 const SIGNED_FOR: Duration = Duration::from_mins(1);
@@ -38,23 +39,14 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// From `s3://bucket/prefix?region=eu-west-3&endpoint=https://…&days=1096`, and the variables `AWS_ACCESS_KEY_ID`,
-    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` that platforms set.
+    /// From `s3://bucket/prefix?region=eu-west-3&endpoint=https://…&days=1096`.
     ///
     /// # Errors
     /// What the address lacks.
-    pub fn new(url: &str) -> Result<Self, ObjectsError> {
-        let credentials = Credentials::from_env().ok_or(ObjectsError::Address("AWS_ACCESS_KEY_ID is missing"))?;
-        Self::with_credentials(url, credentials)
-    }
-
-    /// The same with credentials that are at hand.
-    ///
-    /// # Errors
-    /// As [`S3::new`].
-    pub fn with_credentials(url: &str, credentials: Credentials) -> Result<Self, ObjectsError> {
+    pub fn new(url: &str, aws: Option<&AwsKey>) -> Result<Self, ObjectsError> {
         let wrong = ObjectsError::Address;
         let rest = url.strip_prefix("s3://").ok_or(wrong("is neither file:// nor s3://"))?;
+        let key = aws.ok_or(wrong("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is missing"))?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (name, prefix) = path.split_once('/').unwrap_or((path, ""));
         let (mut region, mut endpoint, mut days) = (None, None, DAYS);
@@ -82,7 +74,10 @@ impl S3 {
         let prefix = prefix.trim_end_matches('/');
         Ok(Self {
             bucket: bucket.map_err(|_| wrong("bucket is not one"))?,
-            credentials,
+            credentials: match &key.token {
+                Some(token) => Credentials::new_with_token(&key.id, &key.secret, token),
+                None => Credentials::new(&key.id, &key.secret),
+            },
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             locked: SignedDuration::from_hours(24 * days),
             client: Client::builder(TokioExecutor::new()).build(https),

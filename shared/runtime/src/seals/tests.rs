@@ -51,7 +51,7 @@ fn without_a_key_of_its_own_one_is_derived_and_it_is_not_that_of_the_tokens() {
 #[tokio::test]
 async fn a_directory_keeps_the_first_copy_of_a_name() {
     let directory = std::env::temp_dir().join(format!("carnet-seals-{}", uuid::Uuid::new_v4()));
-    let folder = open(&format!("file://{}", directory.display())).unwrap();
+    let folder = open(&format!("file://{}", directory.display()), None).unwrap();
     let now = "2026-03-02T08:00:00Z".parse().unwrap();
     assert_eq!(folder.names().await.unwrap(), Vec::<String>::new());
     for _ in 0..2 {
@@ -68,11 +68,12 @@ async fn a_directory_keeps_the_first_copy_of_a_name() {
 
 #[test]
 fn an_address_that_is_none_is_told_without_its_secrets() {
-    let credentials = || rusty_s3::Credentials::new("id", "s3cret");
+    let aws = AwsKey { id: "id".into(), secret: "s3cret".into(), token: None };
     for bad in ["ftp://x", "s3://b", "s3://b?region=r&days=0", "s3://b?region=r&colour=1", "s3://b?region=r&endpoint=x"]
     {
-        let error = S3::with_credentials(bad, credentials()).err().unwrap().to_string();
+        let error = S3::new(bad, Some(&aws)).err().unwrap().to_string();
         assert!(error.starts_with("CARNET_SEALS: ") && !error.contains("s3cret"), "{bad}: {error}");
     }
-    assert!(S3::with_credentials("s3://bucket/seals?region=eu-west-3", credentials()).is_ok());
+    assert!(S3::new("s3://bucket/seals?region=eu-west-3", Some(&aws)).is_ok());
+    assert!(S3::new("s3://bucket/seals?region=eu-west-3", None).is_err());
 }
