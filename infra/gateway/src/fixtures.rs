@@ -6,6 +6,7 @@
 //! patient is created once and then belongs to whoever signs in.
 
 mod files;
+mod staff;
 
 use std::collections::HashSet;
 
@@ -14,6 +15,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use files::{Family, Practitioner, Site, Tables};
+use staff::{Establishment, Member as Staff};
 
 /// What the loader cannot make itself, given by the caller and asked for only when an account or patient is new.
 pub struct Secrets<'a> {
@@ -32,6 +34,8 @@ pub struct Loaded {
     pub sites: usize,
     /// Families in the files.
     pub families: usize,
+    /// Members of staff in the files.
+    pub staff: usize,
     /// Rows inserted, updated or removed; 0 when the database already agreed with the files.
     pub changed: u64,
 }
@@ -43,6 +47,8 @@ pub struct DemoAccount {
     pub email: String,
     /// Its password, documented and worthless.
     pub password: String,
+    /// What it may act as beside as a patient: `secretary`, `operator` …
+    pub role: Option<String>,
 }
 
 /// The fixed id of a fixture row: `id("site", "pentes")`, `id("patient", "martin/leo")`.
@@ -50,21 +56,21 @@ pub fn id(kind: &str, key: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://carnet.example/{kind}/{key}").as_bytes())
 }
 
-/// The demo accounts of the families.
+/// The demo accounts of the families and of the staff.
 ///
 /// # Errors
-/// When `families.json` is not what it should be.
+/// When `families.json` or `staff.json` is not what it should be.
 pub fn demo_accounts() -> Result<Vec<DemoAccount>, sqlx::Error> {
-    Ok(files::families()?
-        .into_iter()
-        .map(|family| DemoAccount { email: family.email, password: family.password })
-        .collect())
+    let families = files::families()?.into_iter().map(|it| (it.email, it.password, None));
+    let staff = staff::members()?.into_iter().map(|it| (it.email, it.password, Some(it.role)));
+    Ok(families.chain(staff).map(|(email, password, role)| DemoAccount { email, password, role }).collect())
 }
 
 /// One statement a table, in the order the foreign keys want. Each takes `(jsonb, now)` and returns the rows it changed.
-const STATEMENTS: [(&str, &str); 10] = [
+const STATEMENTS: [(&str, &str); 12] = [
     ("specialty", include_str!("../sql/fixtures/specialty.sql")),
     ("resource", include_str!("../sql/fixtures/resource.sql")),
+    ("establishment", include_str!("../sql/fixtures/establishment.sql")),
     ("site", include_str!("../sql/fixtures/site.sql")),
     ("practitioner", include_str!("../sql/fixtures/practitioner.sql")),
     ("practitioner_specialty", include_str!("../sql/fixtures/practitioner_specialty.sql")),
@@ -73,6 +79,7 @@ const STATEMENTS: [(&str, &str); 10] = [
     ("opening", include_str!("../sql/fixtures/opening.sql")),
     ("opening_exception", include_str!("../sql/fixtures/opening_exception.sql")),
     ("family", include_str!("../sql/fixtures/family.sql")),
+    ("staff", include_str!("../sql/fixtures/staff.sql")),
 ];
 
 /// Makes the database agree with the files. `now` is RFC 3339. All or nothing, and one at a time.
@@ -82,8 +89,13 @@ const STATEMENTS: [(&str, &str); 10] = [
 pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loaded, sqlx::Error> {
     let sites: Vec<Site> = files::sites()?;
     let practitioners: Vec<Practitioner> = files::practitioners()?;
-    let families: Vec<Family> = files::families()?;
-    let mut tables = Tables::of(&files::specialties()?, &sites, &practitioners)?;
+    let establishments: Vec<Establishment> = staff::establishments()?;
+    let staff: Vec<Staff> = staff::members()?;
+    let mut tables = Tables::of(&files::specialties()?, &establishments, &sites, &practitioners)?;
+    tables.put("staff", staff::rows(&staff, &establishments, &practitioners)?);
+    // Each of the staff is also a person, with a file of their own like anybody who signs up.
+    let households = files::families()?;
+    let families: Vec<Family> = households.into_iter().chain(staff.iter().map(Staff::household)).collect();
 
     let mut work = pool.begin().await?;
     // Two gateways may start at once.
@@ -102,7 +114,13 @@ pub async fn load(pool: &PgPool, secrets: &Secrets<'_>, now: &str) -> Result<Loa
         changed += rows.unsigned_abs();
     }
     work.commit().await?;
-    Ok(Loaded { practitioners: practitioners.len(), sites: sites.len(), families: families.len(), changed })
+    Ok(Loaded {
+        practitioners: practitioners.len(),
+        sites: sites.len(),
+        families: families.len() - staff.len(),
+        staff: staff.len(),
+        changed,
+    })
 }
 
 fn people(families: &[Family]) -> Value {

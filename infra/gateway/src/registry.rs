@@ -6,14 +6,22 @@ use runtime::Function;
 pub const FUNCTIONS: &[Function] = &[
     fn_accounts::FUNCTION,
     fn_appointments::FUNCTION,
+    fn_blocks::FUNCTION,
     fn_book::FUNCTION,
     fn_cancel::FUNCTION,
+    fn_capacities::FUNCTION,
     fn_deliver_outbox::FUNCTION,
+    fn_emergency_access::FUNCTION,
     fn_expire_holds::FUNCTION,
+    fn_guardians::FUNCTION,
     fn_import_directory::FUNCTION,
+    fn_members::FUNCTION,
     fn_move::FUNCTION,
     fn_notify::FUNCTION,
+    fn_patients::FUNCTION,
+    fn_professionals::FUNCTION,
     fn_search::FUNCTION,
+    fn_secrecy::FUNCTION,
     fn_send_reminders::FUNCTION,
 ];
 

@@ -51,6 +51,8 @@ pub struct Config {
     pub signing_key: Option<String>,
     /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every patient's key.
     pub master_key: Option<String>,
+    /// `EMERGENCY_HOURS`: how long an emergency access lasts at most, 1 to 24 (default 4).
+    pub emergency_hours: u8,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -98,6 +100,10 @@ impl Config {
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             master_key: get("CARNET_MASTER_KEY"),
+            emergency_hours: match number(&get, "EMERGENCY_HOURS")?.unwrap_or(4) {
+                hours @ 1..=24 => hours,
+                _ => return Err(ConfigError { variable: "EMERGENCY_HOURS", problem: "is not between 1 and 24" }),
+            },
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

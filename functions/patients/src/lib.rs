@@ -1,0 +1,41 @@
+//! Read the administrative part of a patient’s record.
+
+use axum::Json;
+use axum::extract::State;
+use domain::Date;
+use domain::ids::PatientId;
+use runtime::{Actor, Ctx, Function, Kind, Problem, Segment};
+use serde::{Deserialize, Serialize};
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The function.
+pub const FUNCTION: Function =
+    Function { name: "patients", manifest: include_str!("../function.yaml"), routes: router, events: None };
+
+const READ: Statement<Person> = statement!("read");
+
+fn router() -> OpenApiRouter<Ctx> {
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+/// The administrative part of a record (FHIR `Patient`).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct Person {
+    id: PatientId,
+    given_name: String,
+    family_name: String,
+    #[schema(value_type = String, format = Date)]
+    birth_date: Date,
+}
+
+/// Reads the administrative part of a patient's record: for the patient, who acts for them, and who cares for them. A look
+/// in an emergency is on record as one.
+#[utoipa::path(get, path = "/v1/patients/{id}", operation_id = "read_patient", tag = "patients",
+    params(("id" = PatientId, Path)), responses((status = 200, body = Person)))]
+async fn read(State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>) -> Result<Json<Person>, Problem> {
+    let person = ctx.db.optional(&READ, params![actor.who(ctx.now()), id.as_uuid()]).await?;
+    Ok(Json(person.ok_or_else(|| Problem::new(Kind::NotFound))?))
+}
