@@ -67,6 +67,10 @@ package NAME:
 dead-letters *ARGUMENTS:
     {{ gateway }} dead-letters "$@"
 
+# Who may do what, as a table: the one that docs/access.md shows.
+matrix:
+    {{ gateway }} matrix
+
 # psql on the running gateway's database.
 psql *ARGUMENTS:
     psql "$({{ gateway }} database-url)" "$@"

@@ -52,7 +52,7 @@ async fn an_emergency_opens_a_record_for_four_hours_on_the_record() {
     book(&ada, &app.slots_with("nolwenn-le-bihannic").await[0]).await.expect(201);
     open(&doctor, &ada.patient).await.expect(201);
     doctor.get(&path).await.expect(200);
-    let treat = "select count(*) from audit where purpose = 'TREAT' and event = 'patient.read'";
+    let treat = "select count(*) from audit where purpose = 'TREAT' and event = 'patient.read' and outcome = 'success'";
     assert_eq!(app.count(treat).await, 1);
 }
 

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod access;
 mod accounts;
 mod at_once;
 mod booking;
@@ -23,3 +24,4 @@ mod races;
 mod search;
 mod statements;
 mod walker;
+mod worlds;

@@ -1,11 +1,11 @@
 -- Offers a place in an establishment, to whoever has the code. An operator opens an establishment: as long as it has no
 -- administrator.
--- $1 who   $2 {id, establishment, code_hash, role, name, expires_at}
+-- $1 who   $2 {id, establishment, code_hash, role, name, expires_at}   $3 by which right: 'membership' or 'establishment'
 with wish as (
     select w.* from jsonb_to_record($2::jsonb) as w (
         id uuid, establishment uuid, code_hash text, role text, name text, expires_at timestamptz)
     join establishment on establishment.id = w.establishment
-    where may($1::jsonb, 'membership', 'create', null, null, w.establishment)
+    where may($1::jsonb, $3::text, 'create', null, null, w.establishment)
 ), administered as (
     select exists (select from membership m where m.establishment_id = wish.establishment and m.role = 'administrator'
                    and (m.until is null or m.until > ($1::jsonb ->> 'at')::timestamptz)) as already

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::access::Role;
+use domain::access::{Resource, Role};
 use domain::ids::{EstablishmentId, InvitationId};
 use domain::person::Name;
 use domain::{SignedDuration, Timestamp};
@@ -88,7 +88,7 @@ pub(crate) async fn invite(
     State(ctx): State<Ctx>, actor: Actor, Input(new): Input<NewMember>,
 ) -> Result<(StatusCode, Json<MemberInvitation>), Problem> {
     let here = actor.standing.establishment.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    offer(&ctx, &actor, here, new.role.role(), &new.name).await
+    offer(&ctx, &actor, here, (Resource::Membership, new.role.role()), &new.name).await
 }
 
 /// Offers the running of an establishment: an operator to its first administrator, administrators to others.
@@ -98,11 +98,11 @@ pub(crate) async fn invite(
 pub(crate) async fn invite_administrator(
     State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<EstablishmentId>, Input(new): Input<NewAdministrator>,
 ) -> Result<(StatusCode, Json<MemberInvitation>), Problem> {
-    offer(&ctx, &actor, id, Role::Administrator, &new.name).await
+    offer(&ctx, &actor, id, (Resource::Establishment, Role::Administrator), &new.name).await
 }
 
 async fn offer(
-    ctx: &Ctx, actor: &Actor, establishment: EstablishmentId, role: Role, name: &Name,
+    ctx: &Ctx, actor: &Actor, establishment: EstablishmentId, (by, role): (Resource, Role), name: &Name,
 ) -> Result<(StatusCode, Json<MemberInvitation>), Problem> {
     let now = ctx.now();
     let (code, code_hash) = new_code(&ctx.keys).map_err(Problem::internal)?;
@@ -111,7 +111,7 @@ async fn offer(
         "id": id, "establishment": establishment, "code_hash": code_hash, "role": role, "name": name,
         "expires_at": expires_at,
     });
-    let found = ctx.db.optional(&INVITE, params![actor.who(now), wish]).await?;
+    let found = ctx.db.optional(&INVITE, params![actor.who(now), wish, by.name()]).await?;
     if !found.ok_or_else(|| Problem::new(Kind::NotFound))?.invited {
         return Err(Problem::new(Kind::AdministratorExists));
     }

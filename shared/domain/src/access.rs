@@ -100,6 +100,8 @@ words! {
         EmergencyAccess = "emergency-access",
         /// A professional's claim to be one.
         Professional = "professional",
+        /// An establishment itself (FHIR `Organization`): that somebody runs it.
+        Establishment = "establishment",
         /// Who works in an establishment, and for whom.
         Membership = "membership",
         /// The audit trail of an establishment (FHIR `AuditEvent`).

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod staff;
+pub mod world;
 
 pub use app::App;
 pub use client::Client;

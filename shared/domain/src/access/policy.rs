@@ -69,9 +69,10 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Secretary, Resource::Secrecy, UPDATE, &[Attached]),
     // Administrators: who works here, and what was done here; never a patient.
     rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
     // Operators: who is a professional, who may act for a child, and who runs an establishment.
     rule(Role::Operator, Resource::GuardianshipProof, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
-    rule(Role::Operator, Resource::Membership, CREATE, &[Anyone]),
+    rule(Role::Operator, Resource::Establishment, CREATE, &[Anyone]),
 ];
