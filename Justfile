@@ -80,6 +80,10 @@ audit-verify *OPTIONS:
 audit-key:
     {{ gateway }} audit-key
 
+# Who may do what, as a table: the one that docs/access.md shows.
+matrix:
+    {{ gateway }} matrix
+
 # psql on the running gateway's database.
 psql *ARGUMENTS:
     psql "$({{ gateway }} database-url)" "$@"

@@ -3,21 +3,27 @@
 
 mod support;
 
+mod access;
 mod accounts;
 mod at_once;
 mod audit;
 mod booking;
 mod changing;
 mod edge;
+mod emergency;
 mod events;
+mod guardians;
 mod hosts;
 mod house;
 mod imports;
 mod killing;
+mod members;
 mod notices;
 mod outage;
+mod professionals;
 mod races;
 mod search;
 mod secrets;
 mod statements;
 mod walker;
+mod worlds;

@@ -93,6 +93,10 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     app.settle().await;
     crate::imports::a_small_file(&app).await;
     crate::audit::walk(&app).await;
+    crate::guardians::walk(&app).await;
+    crate::professionals::walk(&app).await;
+    crate::emergency::walk(&app).await;
+    crate::members::walk(&app).await;
 
     let seen = app.db.seen.lock().unwrap();
     let uncalled: Vec<String> =

@@ -1,7 +1,7 @@
 -- What was done to the actor's patients, newest first, and a trace of the reading for each of them.
 -- $1 who   $2 patient   $3 from   $4 until   $5 how many   $6 before: at   $7 before: seq
 with mine as materialized (
-    select patient.id, patient.given_name, patient.family_name
+    select patient.id
     from guardianship join patient on patient.id = guardianship.patient_id
     where guardianship.account_id = ($1::jsonb ->> 'account')::uuid
       and ($2::uuid is null or patient.id = $2::uuid)
@@ -23,9 +23,10 @@ select jsonb_build_object(
     'seq', concerned.seq, 'at', concerned.at, 'event', concerned.event, 'action', concerned.action,
     'outcome', concerned.outcome, 'purpose', concerned.purpose, 'actor_kind', concerned.actor_kind, 'role', concerned.role,
     'oneself', coalesce(concerned.actor_id = ($1::jsonb ->> 'account')::uuid, false),
-    'name', actor_name(concerned.actor_id, concerned.role, concerned.establishment_id),
+    'name', professional_name(concerned.actor_id, concerned.role, concerned.establishment_id),
+    'person', person_of_account(concerned.actor_id),
     'relation', guardianship.relation, 'establishment', establishment.name, 'emergency', concerned.emergency,
-    'patient', mine.id, 'patient_name', concat_ws(' ', mine.given_name, mine.family_name))
+    'patient', mine.id, 'patient_person', sealed_person(mine.id))
 from concerned
 join mine on mine.id = concerned.concerns
 left join establishment on establishment.id = concerned.establishment_id

@@ -8,7 +8,9 @@ use domain::Timestamp;
 use domain::availability::{Bound, NotADate, SearchError};
 use domain::ids::PatientId;
 use domain::zone::Zone;
+use futures_util::future::try_join_all;
 use runtime::page::{Limit, Page, cursor, parse_cursor};
+use runtime::people::{SealedPerson, name_of};
 use runtime::view::local;
 use runtime::{Actor, Ctx, Function, Lang, Params, Problem};
 use serde::{Deserialize, Serialize};
@@ -90,7 +92,11 @@ struct Line {
     relation: Option<String>,
     establishment: Option<String>,
     emergency: bool,
+    /// The actor's own file, for those the directory does not name.
+    person: Option<SealedPerson>,
     patient: PatientId,
+    patient_person: Option<SealedPerson>,
+    #[serde(skip)]
     patient_name: String,
 }
 
@@ -160,10 +166,21 @@ async fn log(
     let more = lines.len() > filter.limit.len();
     lines.truncate(filter.limit.len());
     let next_cursor = lines.last().filter(|_| more).and_then(|last| cursor(&(last.at, last.seq)));
+    let lines = try_join_all(lines.into_iter().map(|line| line.open(&ctx))).await?;
     Ok(Json(Page { items: lines.into_iter().map(|line| line.view(&zone, lang)).collect(), next_cursor }))
 }
 
 impl Line {
+    /// With the names opened.
+    async fn open(mut self, ctx: &Ctx) -> Result<Self, Problem> {
+        let name = async |person: Option<&SealedPerson>| name_of(person, &ctx.keys).await.map_err(Problem::internal);
+        self.patient_name = name(self.patient_person.as_ref()).await?;
+        if self.name.is_none() {
+            self.name = Some(name(self.person.as_ref()).await?).filter(|name| !name.is_empty());
+        }
+        Ok(self)
+    }
+
     fn view(self, zone: &Zone, lang: Lang) -> Access {
         Access {
             at: local(self.at, zone),

@@ -14,7 +14,7 @@ select jsonb_build_object(
                                   order by c.since, c.id), '[]')
         from (
             select role, id, establishment_id, since from membership
-            where account_id = account.id and since <= $2::text::timestamptz and (until is null or until > $2::text::timestamptz)
+            where account_id = account.id and not suspended(account.id) and since <= $2::text::timestamptz and (until is null or until > $2::text::timestamptz)
             union all
             select account.platform_role, null, null, account.created_at where account.platform_role is not null
         ) c))

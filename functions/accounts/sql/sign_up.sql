@@ -1,6 +1,7 @@
 -- An account with its own patient file.
 -- $1 who (nobody yet)
--- $2 {account, account_key, contact, email_lookup, password_hash, language, patient, patient_key, identity, twin_lookup}
+-- $2 {account, account_key, contact, email_lookup, password_hash, language, patient, patient_key, identity, twin_lookup,
+-- private_from, adult_from}
 with opened as (
     insert into account (id, wrapped_key, contact, email_lookup, password_hash, language, created_at)
     values (($2::jsonb ->> 'account')::uuid, $2::jsonb ->> 'account_key', $2::jsonb ->> 'contact',
@@ -10,9 +11,10 @@ with opened as (
 ), counted as (
     insert into resource (id, kind) select ($2::jsonb ->> 'patient')::uuid, 'patient' from opened
 ), filed as (
-    insert into patient (id, wrapped_key, identity, twin_lookup, created_at)
+    insert into patient (id, wrapped_key, identity, twin_lookup, private_from, adult_from, created_at)
     select ($2::jsonb ->> 'patient')::uuid, $2::jsonb ->> 'patient_key', $2::jsonb ->> 'identity',
-           $2::jsonb ->> 'twin_lookup', ($1::jsonb ->> 'at')::timestamptz
+           $2::jsonb ->> 'twin_lookup', ($2::jsonb ->> 'private_from')::timestamptz,
+           ($2::jsonb ->> 'adult_from')::timestamptz, ($1::jsonb ->> 'at')::timestamptz
     from opened
     returning id
 ), linked as (

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Date;
+use domain::age::{Change, step};
 use domain::availability::Day;
 use domain::ids::{AccountId, PatientId};
 use domain::person::{self, Email, Name, NewPassword, Phone};
@@ -79,6 +80,7 @@ async fn sign_up(
         "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
         "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
         "twin_lookup": identity.twin(&ctx.keys),
+        "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
     });
     let account = ctx.db.one(&SIGN_UP, params![anonymous(request, address, now), document]).await?;
     Ok((StatusCode::CREATED, Json(account)))

@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::age::{Change, step};
 use domain::availability::Day;
 use domain::ids::PatientId;
-use domain::person::{self, Name};
+use domain::person::Name;
 use domain::{Date, Timestamp};
 use futures_util::future::try_join_all;
 use runtime::page::Page;
@@ -90,7 +91,7 @@ pub(crate) async fn add(
     let (wrapped_key, sealed) = identity.sealed(&ctx.keys, id).await.map_err(Problem::internal)?;
     let document = json!({
         "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys),
-        "until": person::of_age(birth_date),
+        "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
     });
     let row = ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await?;
     Ok((StatusCode::CREATED, Json(row.open(&ctx).await?)))

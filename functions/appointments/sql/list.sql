@@ -19,6 +19,7 @@ with candidate as (
       and ($6::text is null or candidate.status = $6::text)
       and ($8::text is null or (candidate.starts_at, candidate.id) > ($8::text::timestamptz, $9::uuid))
       and may($1::jsonb, 'appointment', 'read', candidate.patient_id, candidate.practitioner_id, site.establishment_id)
+      and not hidden($1::jsonb, candidate::appointment)
     order by candidate.starts_at, candidate.id
     limit $7::int8
 ), recorded as (

@@ -4,6 +4,7 @@ with seen as (
     select appointment.* from appointment join site on site.id = appointment.site_id
     where appointment.id = $2::uuid
       and may($1::jsonb, 'appointment', 'read', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
+      and not hidden($1::jsonb, appointment)
 ), recorded as (
     insert into trace
     select line.* from seen, entry($1::jsonb, 'read', 'appointment.read', seen.id, seen.patient_id) as line

@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
+use domain::access::Role;
 use domain::appointment::Status;
 use domain::availability::{Bound, NotADate, SearchError};
 use domain::ids::{AppointmentId, PatientId, PractitionerId};
 use domain::zone::Zone;
+use runtime::explain::other_agenda;
 use runtime::page::{Limit, Page, cursor, parse_cursor};
 use runtime::view::{Appointment, AppointmentRow};
 use runtime::{Actor, Ctx, Function, Kind, Lang, Params, Problem, Segment};
@@ -22,6 +24,7 @@ pub const FUNCTION: Function =
 
 const LIST: Statement<AppointmentRow> = statement!("list");
 const READ: Statement<AppointmentRow> = statement!("read");
+const AGENDAS: Statement<Agendas> = statement!("agendas");
 /// Days without an instant are those of metropolitan France.
 const DEFAULT_ZONE: &str = "Europe/Paris";
 
@@ -83,6 +86,9 @@ impl Filter {
 async fn list(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Appointment>>, Problem> {
+    if let Some(practitioner) = filter.practitioner {
+        own_agenda(&ctx, &actor, practitioner).await?;
+    }
     let (from, until) = filter.window()?;
     let after: Option<(Timestamp, AppointmentId)> = parse_cursor(filter.cursor.as_deref())?;
     let mut rows = ctx
@@ -106,6 +112,24 @@ async fn list(
     rows.truncate(filter.limit.len());
     let next_cursor = rows.last().filter(|_| more).and_then(|last| cursor(&(last.starts_at, last.id)));
     Ok(Json(Page { items: rows.into_iter().map(|row| row.view(lang)).collect(), next_cursor }))
+}
+
+#[derive(Debug, Deserialize)]
+struct Agendas {
+    yours: Vec<String>,
+    theirs: String,
+}
+
+/// Whoever works here asks for an agenda that they work for. That another one exists is no secret, so they are told why not.
+async fn own_agenda(ctx: &Ctx, actor: &Actor, practitioner: PractitionerId) -> Result<(), Problem> {
+    let standing = &actor.standing;
+    let theirs = standing.practitioner == Some(practitioner) || standing.attached.contains(&practitioner);
+    if standing.role == Role::Patient || theirs {
+        return Ok(());
+    }
+    let agendas = ctx.db.optional(&AGENDAS, params![actor.who(ctx.now()), practitioner.as_uuid()]).await?;
+    let agendas = agendas.ok_or_else(|| Problem::new(Kind::NotFound).field("practitioner"))?;
+    Err(Problem::new(Kind::Forbidden).field("practitioner").why(other_agenda(&agendas.yours, &agendas.theirs)))
 }
 
 /// Reads an appointment.

@@ -8,6 +8,7 @@ with cancelled as (
     where appointment.id = $2::uuid and appointment.version = $3::int8 and appointment.status = 'booked'
       and site.id = appointment.site_id
       and may($1::jsonb, 'appointment', 'delete', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
+      and not hidden($1::jsonb, appointment)
     returning appointment.*
 ), freed as (
     update reservation set active = false from cancelled where reservation.appointment_id = cancelled.id and reservation.active

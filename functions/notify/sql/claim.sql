@@ -14,7 +14,12 @@ select jsonb_build_object(
     'id', claimed.id, 'kind', claimed.kind, 'recipient_kind', claimed.recipient_kind,
     'told', jsonb_build_object('version', claimed.version, 'starts_at', claimed.starts_at, 'ends_at', claimed.ends_at),
     'still_theirs', claimed.recipient_kind = 'account' or appointment.practitioner_id = claimed.recipient_id,
-    'address', practitioner.email, 'recipient', claimed.recipient_id, 'contact', account.contact,
+    'address', practitioner.email, 'recipient', claimed.recipient_id,
+    -- None for whom it is not, or no longer, to be told.
+    'contact', (
+        select account.contact from guardianship g
+        where g.account_id = account.id and g.patient_id = appointment.patient_id and in_force(g, $3::text::timestamptz)
+          and (g.relation = 'self' or ('notices' = any (g.rights) and appointment.secret_since is null))),
     'wrapped_key', account.wrapped_key, 'language', coalesce(account.language, 'fr'),
     'appointment', appointment_document(appointment))
 from claimed

@@ -6,11 +6,12 @@
 //! patient is created once and then belongs to whoever signs in.
 
 mod files;
+mod staff;
 
 use std::collections::HashSet;
 
+use domain::age::{Change, step};
 use domain::ids::{AccountId, PatientId};
-use domain::person::of_age;
 use runtime::keys::{KeyError, Keys};
 use runtime::people::Contact;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use files::{Family, Practitioner, Site, Tables};
+use staff::{Establishment, Member as Staff};
 
 /// What a run found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Loaded {
     pub sites: usize,
     /// Families in the files.
     pub families: usize,
+    /// Members of staff in the files.
+    pub staff: usize,
     /// Rows inserted, updated or removed; 0 when the database already agreed with the files.
     pub changed: u64,
 }
@@ -39,6 +43,8 @@ pub struct DemoAccount {
     pub email: String,
     /// Its password, documented and worthless.
     pub password: String,
+    /// What it may act as beside as a patient: `secretary`, `operator` …
+    pub role: Option<String>,
 }
 
 /// The fixed id of a fixture row: `id("site", "pentes")`, `id("patient", "martin/leo")`.
@@ -46,21 +52,21 @@ pub fn id(kind: &str, key: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://carnet.example/{kind}/{key}").as_bytes())
 }
 
-/// The demo accounts of the families.
+/// The demo accounts of the families and of the staff.
 ///
 /// # Errors
-/// When `families.json` is not what it should be.
+/// When `families.json` or `staff.json` is not what it should be.
 pub fn demo_accounts() -> Result<Vec<DemoAccount>, sqlx::Error> {
-    Ok(files::families()?
-        .into_iter()
-        .map(|family| DemoAccount { email: family.email, password: family.password })
-        .collect())
+    let families = files::families()?.into_iter().map(|it| (it.email, it.password, None));
+    let staff = staff::members()?.into_iter().map(|it| (it.email, it.password, Some(it.role)));
+    Ok(families.chain(staff).map(|(email, password, role)| DemoAccount { email, password, role }).collect())
 }
 
 /// One statement a table, in the order the foreign keys want. Each takes `(jsonb, now)` and returns the rows it changed.
-const STATEMENTS: [(&str, &str); 10] = [
+const STATEMENTS: [(&str, &str); 12] = [
     ("specialty", include_str!("../sql/fixtures/specialty.sql")),
     ("resource", include_str!("../sql/fixtures/resource.sql")),
+    ("establishment", include_str!("../sql/fixtures/establishment.sql")),
     ("site", include_str!("../sql/fixtures/site.sql")),
     ("practitioner", include_str!("../sql/fixtures/practitioner.sql")),
     ("practitioner_specialty", include_str!("../sql/fixtures/practitioner_specialty.sql")),
@@ -69,6 +75,7 @@ const STATEMENTS: [(&str, &str); 10] = [
     ("opening", include_str!("../sql/fixtures/opening.sql")),
     ("opening_exception", include_str!("../sql/fixtures/opening_exception.sql")),
     ("family", include_str!("../sql/fixtures/family.sql")),
+    ("staff", include_str!("../sql/fixtures/staff.sql")),
 ];
 
 /// Makes the database agree with the files. `now` is RFC 3339. All or nothing, and one at a time.
@@ -78,8 +85,13 @@ const STATEMENTS: [(&str, &str); 10] = [
 pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx::Error> {
     let sites: Vec<Site> = files::sites()?;
     let practitioners: Vec<Practitioner> = files::practitioners()?;
-    let families: Vec<Family> = files::families()?;
-    let mut tables = Tables::of(&files::specialties()?, &sites, &practitioners)?;
+    let establishments: Vec<Establishment> = staff::establishments()?;
+    let staff: Vec<Staff> = staff::members()?;
+    let mut tables = Tables::of(&files::specialties()?, &establishments, &sites, &practitioners)?;
+    tables.put("staff", staff::rows(&staff, &establishments, &practitioners)?);
+    // Each of the staff is also a person, with a file of their own like anybody who signs up.
+    let households = files::families()?;
+    let families: Vec<Family> = households.into_iter().chain(staff.iter().map(Staff::household)).collect();
 
     let mut work = pool.begin().await?;
     // Two gateways may start at once.
@@ -98,7 +110,13 @@ pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx:
         changed += rows.unsigned_abs();
     }
     work.commit().await?;
-    Ok(Loaded { practitioners: practitioners.len(), sites: sites.len(), families: families.len(), changed })
+    Ok(Loaded {
+        practitioners: practitioners.len(),
+        sites: sites.len(),
+        families: families.len() - staff.len(),
+        staff: staff.len(),
+        changed,
+    })
 }
 
 fn people(families: &[Family], keys: &Keys) -> Value {
@@ -137,10 +155,11 @@ async fn new_people(families: &[Family], known: &HashSet<String>, keys: &Keys) -
             let (wrapped_key, sealed) = identity.sealed(keys, patient).await.map_err(unusable)?;
             patients.push(json!({
                 "id": patient, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(keys),
+                "private_from": step(identity.birth_date, Change::PrivateMessages),
+                "adult_from": step(identity.birth_date, Change::Independence),
             }));
-            let until = (member.relation != "self").then(|| of_age(identity.birth_date)).flatten();
             guardianships.push(json!({
-                "account_id": account, "patient_id": patient, "relation": member.relation, "until": until,
+                "account_id": account, "patient_id": patient, "relation": member.relation,
             }));
         }
     }

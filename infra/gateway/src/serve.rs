@@ -135,7 +135,10 @@ fn announce(config: &Config) {
     }
     let base = format!("http://{}:{}", config.bind, config.port);
     let demo = fixtures::demo_accounts().unwrap_or_default();
-    let accounts: String = demo.iter().map(|account| format!("  {}  {}\n", account.email, account.password)).collect();
+    let accounts: String = demo
+        .iter()
+        .map(|it| format!("  {}  {}  {}\n", it.email, it.password, it.role.as_deref().unwrap_or_default()))
+        .collect();
     // The one thing people read on their terminal; everything else goes to the log.
     eprint!(
         "\nCarnet runs on {base}\n  {base}/             what runs here\n  {base}/docs/        try the API\n  \

@@ -4,10 +4,12 @@
 //! SQL function `may`; [`decide`] is the same rule for who holds the facts already, and [`Decision::reason`] says why.
 //! `just matrix` prints it. A test walks every route as every role and compares each answer with it.
 
+mod matrix;
 mod policy;
 
 use serde::{Deserialize, Serialize};
 
+pub use matrix::matrix;
 pub use policy::POLICY;
 
 use crate::ids::{EstablishmentId, PractitionerId};
@@ -86,6 +88,10 @@ words! {
         ConfidentialPrescription = "confidential-prescription",
         /// Who acts for a patient, with which rights (FHIR `RelatedPerson`).
         Guardianship = "guardianship",
+        /// What shows that somebody may act for a patient.
+        GuardianshipProof = "guardianship-proof",
+        /// A visit or document of a minor that those who act for them do not see (CSP art. L.1111-5).
+        Secrecy = "secrecy",
         /// A professional whom the patient shuts out (FHIR `Consent`).
         Block = "block",
         /// Who looked at a patient's record.
@@ -94,6 +100,8 @@ words! {
         EmergencyAccess = "emergency-access",
         /// A professional's claim to be one.
         Professional = "professional",
+        /// An establishment itself (FHIR `Organization`): that somebody runs it.
+        Establishment = "establishment",
         /// Who works in an establishment, and for whom.
         Membership = "membership",
         /// The audit trail of an establishment (FHIR `AuditEvent`).
@@ -122,6 +130,8 @@ words! {
         Anyone = "anyone",
         /// The actor is the patient.
         Oneself = "oneself",
+        /// A guardian of the patient, whatever their rights.
+        Guardian = "guardian",
         /// A guardian of the patient who may book.
         GuardianBook = "guardian-book",
         /// A guardian of the patient who may see documents.
@@ -142,13 +152,18 @@ words! {
         Establishment = "establishment",
         /// The actor declared an emergency for this patient, which has not ended.
         Emergency = "emergency",
+        /// There is such a patient, who has not shut the actor out.
+        Unblocked = "unblocked",
     }
 }
 
 impl Relation {
     /// Whether a patient's block of the professional ends it.
     pub const fn ends_with_a_block(self) -> bool {
-        matches!(self, Self::OwnAgenda | Self::Attached | Self::Care | Self::StaffOfCare | Self::Emergency)
+        matches!(
+            self,
+            Self::OwnAgenda | Self::Attached | Self::Care | Self::StaffOfCare | Self::Emergency | Self::Unblocked
+        )
     }
 }
 

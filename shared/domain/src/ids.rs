@@ -57,4 +57,12 @@ ids! {
     EstablishmentId,
     /// One person in one establishment in one role (FHIR `PractitionerRole`).
     MembershipId,
+    /// One person acting for one patient (FHIR `RelatedPerson`).
+    GuardianshipId,
+    /// A place offered to somebody who has its code.
+    InvitationId,
+    /// A claim to be somebody of the directory.
+    ProfessionalId,
+    /// One look without a care relation.
+    EmergencyAccessId,
 }

@@ -1,16 +1,19 @@
 //! Rules and types of Carnet. No IO, no clock, no async: `now` is always an argument.
 
 pub mod access;
+pub mod age;
 pub mod agenda;
 pub mod appointment;
 pub mod audit;
 pub mod availability;
 pub mod directory;
+pub mod guardianship;
 pub mod holidays;
 pub mod ids;
 pub mod interval;
 pub mod notice;
 pub mod person;
+pub mod professional;
 pub mod slot_token;
 pub mod zone;
 

@@ -111,14 +111,6 @@ pub fn birth_date(date: Date, now: Timestamp) -> Result<Date, Refused> {
     if date.year() >= 1900 && date <= latest { Ok(date) } else { Err(Refused("birth-date")) }
 }
 
-/// The end of parental authority (C. civ. art. 371-1, 388, 414): the first instant of the 18th birthday in metropolitan
-/// France. Who is born on 29 February comes of age on 1 March.
-pub fn of_age(birth: Date) -> Option<Timestamp> {
-    let year = birth.year().checked_add(18)?;
-    let day = Date::new(year, birth.month(), birth.day()).or_else(|_| Date::new(year, 3, 1)).ok()?;
-    Some(day.in_tz("Europe/Paris").ok()?.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -121,7 +121,9 @@ where
 /// What a role may do to nothing at all is told: that the route exists is no secret.
 fn refused(decision: Decision) -> Problem {
     match decision {
-        Decision::NeedsSecondFactor => Problem::new(Kind::SecondFactorNeeded),
-        _ => Problem::new(Kind::Forbidden),
+        Decision::NeedsSecondFactor => {
+            Problem::new(Kind::SecondFactorNeeded).why(("access-needs-second-factor", vec![]))
+        }
+        _ => Problem::new(Kind::Forbidden).why(("access-not-this-role", vec![])),
     }
 }

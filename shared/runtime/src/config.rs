@@ -73,6 +73,8 @@ pub struct Config {
     pub seals: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as platforms set them: for S3.
     pub aws: Option<AwsKey>,
+    /// `EMERGENCY_HOURS`: how long an emergency access lasts at most, 1 to 24 (default 4).
+    pub emergency_hours: u8,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -129,6 +131,10 @@ impl Config {
                 secret,
                 token: get("AWS_SESSION_TOKEN"),
             }),
+            emergency_hours: match number(&get, "EMERGENCY_HOURS")?.unwrap_or(4) {
+                hours @ 1..=24 => hours,
+                _ => return Err(ConfigError { variable: "EMERGENCY_HOURS", problem: "is not between 1 and 24" }),
+            },
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

@@ -90,6 +90,18 @@ impl Keys {
         Ok((BASE64.encode(signing.as_ref()), BASE64.encode(sealing::random()?)))
     }
 
+    /// Fresh ones, for tests.
+    #[cfg(test)]
+    pub(crate) fn any() -> Self {
+        let (signing, master) = Self::generate().unwrap();
+        let config = Config::read(|name| match name {
+            "CARNET_SIGNING_KEY" => Some(signing.clone()),
+            "CARNET_MASTER_KEY" => Some(master.clone()),
+            _ => None,
+        });
+        Self::of(&config.unwrap()).unwrap()
+    }
+
     /// An access token, signed with `EdDSA`.
     ///
     /// # Errors
@@ -192,14 +204,9 @@ mod tests {
         Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).unwrap()
     }
 
-    fn keys() -> Keys {
-        let (signing, master) = Keys::generate().unwrap();
-        Keys::of(&config(&[("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master)])).unwrap()
-    }
-
     #[test]
     fn a_token_is_good_until_it_expires_and_only_with_our_key() {
-        let (keys, others) = (keys(), keys());
+        let (keys, others) = (Keys::any(), Keys::any());
         let now: Timestamp = "2026-03-03T10:00:00Z".parse().unwrap();
         let (account, session) = (AccountId::from_uuid(Uuid::from_u128(1)), SessionId::from_uuid(Uuid::from_u128(2)));
         let token = keys.issue(account, session, now).unwrap();
@@ -211,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_token_that_names_another_algorithm_is_refused() {
-        let keys = keys();
+        let keys = Keys::any();
         let now: Timestamp = "2026-03-03T10:00:00Z".parse().unwrap();
         let token = keys
             .issue(AccountId::from_uuid(Uuid::from_u128(1)), SessionId::from_uuid(Uuid::from_u128(2)), now)

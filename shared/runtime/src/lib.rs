@@ -3,11 +3,13 @@
 
 pub mod actor;
 pub mod clock;
+pub mod codes;
 pub mod config;
 mod ctx;
 pub mod deliver;
 pub mod edge;
 pub mod events;
+pub mod explain;
 pub mod function;
 pub mod host;
 pub mod input;

@@ -89,11 +89,47 @@ impl Identity {
         open(&keys.owner(patient, Some(wrapped)).await?, IDENTITY, patient.as_uuid(), sealed)
     }
 
+    /// Given and family name.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.given_name, self.family_name)
+    }
+
     /// A keyed hash that is the same for the same person however the names are spelt.
     pub fn twin(&self, keys: &Keys) -> String {
         let traits = [fold(&self.given_name), fold(&self.family_name), self.birth_date.to_string()];
         keys.lookup("twin", &traits.join("\0"))
     }
+}
+
+/// A patient as a statement returns them (`sealed_person`): the identity still sealed.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SealedPerson {
+    /// Whose.
+    pub id: PatientId,
+    wrapped_key: Option<String>,
+    identity: Option<String>,
+}
+
+impl SealedPerson {
+    /// Opened; none for whom nothing is known any more.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`] when it is not what it should be.
+    pub async fn open(&self, keys: &Keys) -> Result<Option<Identity>, KeyError> {
+        match (&self.wrapped_key, &self.identity) {
+            (Some(wrapped), Some(sealed)) => Ok(Some(Identity::open(keys, self.id, wrapped, sealed).await?)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What somebody is called, or nothing for whom nothing is known.
+///
+/// # Errors
+/// As [`SealedPerson::open`].
+pub async fn name_of(person: Option<&SealedPerson>, keys: &Keys) -> Result<String, KeyError> {
+    let Some(person) = person else { return Ok(String::new()) };
+    Ok(person.open(keys).await?.map(|identity| identity.name()).unwrap_or_default())
 }
 
 fn seal(key: &OwnerKey, field: &str, row: uuid::Uuid, value: &impl Serialize) -> Result<String, KeyError> {

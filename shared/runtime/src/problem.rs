@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use domain::appointment::{BookingError, Busy, ChangeError};
 use domain::availability::SearchError;
+use domain::guardianship::Refusal;
 use domain::ids::PatientId;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -60,6 +61,22 @@ kinds! {
     AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
     AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
     AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
+    AccountExists = CONFLICT "account-exists" "There is already an account with this e-mail.",
+    GuardianNotYours = CONFLICT "guardian-not-yours" "They hold authority as you do, or were not brought in by you: an operator decides, on a judgment.",
+    GuardianLast = CONFLICT "guardian-last" "Nobody else may see this minor's documents: bring somebody in first.",
+    GuardianExists = CONFLICT "guardian-exists" "You act for this patient already, or were refused it.",
+    GuardiansChanged = CONFLICT "guardians-changed" "Who acts for this patient was changed meanwhile: read it again.",
+    PatientOfAge = CONFLICT "patient-of-age" "The patient is of age: nobody else acts for them.",
+    PatientHasAccount = CONFLICT "patient-has-account" "The patient has an account of their own already.",
+    InvitationNotYours = CONFLICT "invitation-not-yours" "This invitation is for another person: an adult, or the patient themself under the same name and birth date.",
+    AlreadyDecided = CONFLICT "already-decided" "This was decided already, or there is nothing to decide yet.",
+    VisitAhead = CONFLICT "visit-ahead" "A visit with this professional lies ahead: cancel it first.",
+    PractitionerShutOut = CONFLICT "practitioner-shut-out" "This professional was shut out for the patient: lift that first.",
+    MemberExists = CONFLICT "member-exists" "This person has that role here already.",
+    AdministratorExists = CONFLICT "administrator-exists" "This establishment has an administrator, who brings in others.",
+    AdministratorLast = CONFLICT "administrator-last" "Nobody else administers this establishment: bring somebody in first.",
+    NotAProfessional = CONFLICT "not-a-professional" "No operator has validated that this account is this professional.",
+    ProfessionalExists = CONFLICT "professional-exists" "This claim was made already, or somebody else is this professional.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
     JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",
@@ -70,7 +87,9 @@ kinds! {
     RangeTooLong = UNPROCESSABLE_ENTITY "range-too-long" "The dates are too far apart.",
     BeyondHorizon = UNPROCESSABLE_ENTITY "beyond-horizon" "The date is further away than anything can be booked.",
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "This Idempotency-Key was used for another request.",
+    InvitationInvalid = UNPROCESSABLE_ENTITY "invitation-invalid" "The code is not, or no longer, good.",
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
+    InvitationAttempts = TOO_MANY_REQUESTS "invitation-attempts" "Too many wrong codes: try again tomorrow.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
 }
@@ -82,6 +101,9 @@ impl Kind {
     }
 }
 
+/// The name of a text and its variables.
+pub type Why = (&'static str, Vec<(&'static str, String)>);
+
 /// An answer that is not a success.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -90,6 +112,8 @@ pub struct Problem {
     field: Option<String>,
     /// Name of a text that tells more of the field, `invalid-…`.
     hint: Option<String>,
+    /// Name of a text that says why, and what stands in it.
+    why: Option<Box<Why>>,
     extra: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -97,7 +121,7 @@ pub struct Problem {
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, extra: Map::new(), cause: None }
+        Self { kind, field: None, hint: None, why: None, extra: Map::new(), cause: None }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -111,6 +135,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says why, in a text with variables. Nothing that its reader may not know.
+    #[must_use]
+    pub fn why(mut self, why: Why) -> Self {
+        self.why = Some(Box::new(why));
         self
     }
 
@@ -151,6 +182,14 @@ impl Problem {
         chain.join(": ")
     }
 
+    fn detail(&self, lang: Lang) -> Option<String> {
+        if let Some((text, variables)) = self.why.as_deref() {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            return texts::find(lang, text, &variables);
+        }
+        self.hint.as_deref().and_then(|hint| texts::find(lang, &format!("invalid-{hint}"), &[]))
+    }
+
     /// The answer in a language.
     pub fn render(&self, lang: Lang) -> Response {
         let status = self.kind.status();
@@ -159,7 +198,7 @@ impl Problem {
             r#type: format!("/problems/{}", self.kind.slug()),
             title: texts::text(lang, &format!("problem-{}", self.kind.slug()), &[("field", field)]),
             status: status.as_u16(),
-            detail: self.hint.as_deref().and_then(|hint| texts::find(lang, &format!("invalid-{hint}"), &[])),
+            detail: self.detail(lang),
             field: self.field.clone(),
             extra: self.extra.clone(),
         };
@@ -215,6 +254,7 @@ pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
             BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
         }
         error if error.is_constraint("right_needed") => BookingError::NoSuchPatient.into(),
+        error if error.is_constraint("welcome_needed") => Problem::new(Kind::PractitionerShutOut).field("slot"),
         error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
         error => error.into(),
     }
@@ -247,6 +287,20 @@ impl From<ChangeError> for Problem {
             ChangeError::NotBooked => Kind::AppointmentNotBooked,
             ChangeError::Changed => Kind::AppointmentChanged,
         })
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown => Self::new(Kind::NotFound),
+            Refusal::MoreThanYours => Self::new(Kind::FieldInvalid).field("rights").hint("rights"),
+            Refusal::Equal => Self::new(Kind::GuardianNotYours),
+            Refusal::Last => Self::new(Kind::GuardianLast),
+            Refusal::TooYoung => Self::new(Kind::FieldInvalid).field("relation").hint("too-young"),
+            Refusal::OfAge => Self::new(Kind::PatientOfAge),
+            Refusal::HasAccount => Self::new(Kind::PatientHasAccount),
+        }
     }
 }
 

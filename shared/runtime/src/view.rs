@@ -32,6 +32,8 @@ pub struct AppointmentRow {
     pub patient: PatientId,
     pub late: Option<bool>,
     pub hold_expires_at: Option<Timestamp>,
+    #[serde(default)]
+    pub secret: bool,
 }
 
 /// An appointment (FHIR `Appointment`).
@@ -74,6 +76,8 @@ pub struct Appointment {
     /// When a hold ends; null unless held.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub hold_expires_at: Option<String>,
+    /// Whether a minor keeps it from those who act for them.
+    pub secret: bool,
 }
 
 impl AppointmentRow {
@@ -101,6 +105,7 @@ impl AppointmentRow {
             patient: self.patient,
             late_notice_minutes: self.late_notice_minutes,
             late: self.late,
+            secret: self.secret,
         }
     }
 }

@@ -8,6 +8,21 @@ create or replace function in_force(g guardianship, at timestamptz) returns bool
     select g.state <> 'refused' and (g.until is null or g.until > at)
 $$;
 
+-- Whether messages are the young person's own by then: of an age, and with an account to read them in.
+create or replace function messages_private(g guardianship, at timestamptz) returns boolean language sql stable as $$
+    select coalesce(g.messages_until <= at, false) and exists (
+        select from guardianship own where own.patient_id = g.patient_id and own.relation = 'self' and in_force(own, at))
+$$;
+
+-- What a guardianship allows at an instant: `domain::age::effective_rights`.
+create or replace function effective_rights(g guardianship, at timestamptz) returns text[] language sql stable as $$
+    select case
+        when not in_force(g, at) then '{}'
+        when g.relation = 'self' then '{book,documents,messages,notices}'
+        when messages_private(g, at) then array_remove(g.rights, 'messages')
+        else g.rights end
+$$;
+
 -- Whether the patient has shut a professional out.
 create or replace function blocked(of_patient uuid, professional uuid, at timestamptz) returns boolean language sql stable as $$
     select exists (select from block b
@@ -42,10 +57,14 @@ begin
     when relation = 'oneself' then
         return exists (select from guardianship g
             where g.account_id = me and g.patient_id = of_patient and g.relation = 'self' and in_force(g, at));
+    when relation = 'guardian' then
+        return exists (select from guardianship g
+            where g.account_id = me and g.patient_id = of_patient and g.relation <> 'self' and in_force(g, at));
     when relation like 'guardian-%' then
         return exists (select from guardianship g
             where g.account_id = me and g.patient_id = of_patient and g.relation <> 'self' and in_force(g, at)
-              and substr(related.relation, 10) = any (g.rights));
+              and substr(related.relation, 10) = any (g.rights)
+              and (related.relation <> 'guardian-messages' or not messages_private(g, at)));
     when relation = 'own-agenda' then
         return here and coalesce(of_practitioner = professional, false) and not blocked(of_patient, of_practitioner, at);
     when relation = 'attached' then
@@ -61,10 +80,18 @@ begin
         return not blocked(of_patient, professional, at) and exists (select from emergency_access e
             where e.patient_id = of_patient and e.account_id = me and e.establishment_id = establishment
               and e.since <= at and e.until > at);
+    when relation = 'unblocked' then
+        return professional is not null and exists (select from patient where id = of_patient)
+            and not blocked(of_patient, professional, at);
     else
         raise exception 'the policy knows a relation that the database does not: %', relation;
     end case;
 end $$;
+
+-- Whether an account's right to practise is suspended.
+create or replace function suspended(of_account uuid) returns boolean language sql stable as $$
+    select exists (select from professional where account_id = of_account and state = 'suspended')
+$$;
 
 -- For whom the actor works.
 create or replace function attached_to(who jsonb) returns uuid[] language sql immutable as $$
@@ -89,6 +116,18 @@ begin
     return false;
 end $$;
 
+-- Whether a visit is kept from the actor: a minor's secret, and the actor acts for them without being them.
+create or replace function hidden(who jsonb, a appointment) returns boolean language sql stable as $$
+    select a.secret_since is not null and who ->> 'role' = 'patient' and not related(who, 'oneself', a.patient_id, null, null)
+$$;
+
+-- Why the actor looks at this patient: in an emergency, when nothing else would let them.
+create or replace function purpose_of(who jsonb, of_patient uuid) returns text language sql stable as $$
+    select case when who ->> 'role' = 'practitioner' and of_patient is not null
+            and related(who, 'emergency', of_patient, null, null) and not related(who, 'care', of_patient, null, null)
+        then 'ETREAT' else who ->> 'purpose' end
+$$;
+
 -- One line of the audit trail, to be inserted into `trace`.
 create or replace function entry(
     who jsonb, action text, event text, object_id uuid, patient_id uuid, changes jsonb default null,
@@ -97,7 +136,7 @@ create or replace function entry(
     select (who ->> 'at')::timestamptz,
            case when who ->> 'account' is not null then 'account' when who ->> 'role' = 'system' then 'system' else 'anonymous' end,
            (who ->> 'account')::uuid, (who ->> 'session')::uuid, who ->> 'role', (who ->> 'establishment')::uuid,
-           (who ->> 'level')::smallint, who ->> 'address', who ->> 'request', who ->> 'purpose',
+           (who ->> 'level')::smallint, who ->> 'address', who ->> 'request', purpose_of(who, patient_id),
            action, event, object_id, patient_id, outcome, changes
 $$;
 
@@ -108,4 +147,14 @@ create or replace function change(of_patient uuid, field text, before text, afte
         left(encode(sha256(convert_to(salt || '/' || field || '/' || before, 'UTF8')), 'hex'), 32),
         left(encode(sha256(convert_to(salt || '/' || field || '/' || after, 'UTF8')), 'hex'), 32)))
     from patient where id = of_patient and before is distinct from after
+$$;
+
+-- A patient's identity, still sealed: whoever has the keys opens it.
+create or replace function sealed_person(of_patient uuid) returns jsonb language sql stable as $$
+    select jsonb_build_object('id', id, 'wrapped_key', wrapped_key, 'identity', identity) from patient where id = of_patient
+$$;
+
+-- The holder of an account, by their own file; null for an account without one.
+create or replace function person_of_account(of_account uuid) returns jsonb language sql stable as $$
+    select sealed_person(own.patient_id) from guardianship own where own.account_id = of_account and own.relation = 'self'
 $$;

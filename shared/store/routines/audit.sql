@@ -126,14 +126,10 @@ create or replace function access_lines(
     limit most
 $$;
 
--- What somebody is called: as a professional by the directory, else by the name in their own record. Never how to reach them.
-create or replace function actor_name(account uuid, acts_as text, establishment uuid) returns text language sql stable as $$
-    select coalesce(
-        (select concat_ws(' ', nullif(p.title, ''), p.given_name, p.family_name)
-         from membership m join practitioner p on p.id = m.practitioner_id
-         where m.account_id = account and m.establishment_id = establishment and m.role = acts_as
-         order by m.until desc nulls first limit 1),
-        (select concat_ws(' ', p.given_name, p.family_name)
-         from guardianship g join patient p on p.id = g.patient_id
-         where g.account_id = account and g.relation = 'self'))
+-- What somebody is called as a professional, by the directory. Never how to reach them.
+create or replace function professional_name(account uuid, acts_as text, establishment uuid) returns text language sql stable as $$
+    select concat_ws(' ', nullif(p.title, ''), p.given_name, p.family_name)
+    from membership m join practitioner p on p.id = m.practitioner_id
+    where m.account_id = account and m.establishment_id = establishment and m.role = acts_as
+    order by m.until desc nulls first limit 1
 $$;

@@ -92,7 +92,8 @@ begin
         'site_address', concat_ws(', ', nullif(site.address_line, ''), concat_ws(' ', site.postal_code, site.city)),
         'reason', a.reason_id, 'reason_label_fr', reason.label_fr, 'reason_label_en', reason.label_en,
         'late_notice_minutes', reason.late_notice_minutes,
-        'patient', a.patient_id, 'late', a.cancelled_late, 'hold_expires_at', a.hold_expires_at)
+        'patient', a.patient_id, 'late', a.cancelled_late, 'hold_expires_at', a.hold_expires_at,
+        'secret', a.secret_since is not null)
     from site, practitioner, reason
     where site.id = a.site_id and practitioner.id = a.practitioner_id and reason.id = a.reason_id);
 end $$;
@@ -142,6 +143,17 @@ create or replace function require_right(
 begin
     if not may(who, 'appointment', to_do, of_patient, of_practitioner, (select establishment_id from site where id = of_site)) then
         raise exception 'the policy does not allow it' using errcode = '42501', constraint = 'right_needed';
+    end if;
+end $$;
+
+-- Whom a patient has shut out cannot be visited: they would not see the visit. Asked under the locks of both, which whoever
+-- shuts out takes too.
+create or replace function require_welcome(of_patient uuid, professional uuid, at timestamptz) returns void language plpgsql as $$
+begin
+    -- Also by a block that began since this request did.
+    if exists (select from block where patient_id = of_patient and practitioner_id = professional
+               and (until is null or until > at)) then
+        raise exception 'the patient has shut them out' using errcode = '42501', constraint = 'welcome_needed';
     end if;
 end $$;
 
@@ -222,6 +234,7 @@ begin
 
     own_holds := holds_giving_way(actor, a.patient_id, a.starts_at, a.ends_at);
     perform lock_resources(resources || resources_of(own_holds));
+    perform require_welcome(a.patient_id, a.practitioner_id, at);
     perform release_holds(who, own_holds);
 
     insert into appointment values (a.*);
@@ -285,6 +298,7 @@ begin
     -- Locks of old and new together and first: retiring and then waiting for a lock is how two swaps would deadlock.
     own_holds := holds_giving_way(actor, a.patient_id, (wish ->> 'starts_at')::timestamptz, (wish ->> 'ends_at')::timestamptz);
     perform lock_resources(resources || resources_of(own_holds || a.id));
+    perform require_welcome(a.patient_id, (wish ->> 'practitioner')::uuid, at);
     perform release_holds(who, own_holds);
     update reservation set active = false where appointment_id = a.id and active;
 

@@ -1,5 +1,6 @@
 -- A child of the actor. Repeated by mistake (same names and birth date), even at once, it is the one already there.
--- `child` holds: id, wrapped_key, identity (sealed), twin_lookup, until (when the child comes of age).
+-- `child` holds: id, wrapped_key, identity (sealed), twin_lookup, private_from and adult_from (when the
+-- child reaches the ages that change something).
 create or replace function add_patient(who jsonb, child jsonb) returns jsonb language plpgsql as $$
 declare
     actor constant uuid := (who ->> 'account')::uuid;
@@ -18,11 +19,11 @@ begin
         insert into trace select * from entry(who, 'read', 'patient.read', p.id, p.id);
     else
         insert into resource (id, kind) values ((child ->> 'id')::uuid, 'patient');
-        insert into patient (id, wrapped_key, identity, twin_lookup, created_at)
-        values ((child ->> 'id')::uuid, child ->> 'wrapped_key', child ->> 'identity', child ->> 'twin_lookup', now_at)
+        insert into patient (id, wrapped_key, identity, twin_lookup, private_from, adult_from, created_at)
+        values ((child ->> 'id')::uuid, child ->> 'wrapped_key', child ->> 'identity', child ->> 'twin_lookup',
+                (child ->> 'private_from')::timestamptz, (child ->> 'adult_from')::timestamptz, now_at)
         returning * into p;
-        insert into guardianship (account_id, patient_id, relation, since, until)
-        values (actor, p.id, 'parent', now_at, (child ->> 'until')::timestamptz);
+        insert into guardianship (account_id, patient_id, relation, since) values (actor, p.id, 'parent', now_at);
         insert into trace select * from entry(who, 'create', 'patient.create', p.id, p.id);
     end if;
     select * into g from guardianship where account_id = actor and patient_id = p.id;

@@ -15,6 +15,7 @@ where session.id = $1::uuid and session.account_id = $2::uuid
   and session.revoked_at is null and session.expires_at > $3::text::timestamptz
   and account.state = 'active'
   and (session.role not in ('operator', 'support') or account.platform_role = session.role)
+  -- Whose right to practise is suspended works in no establishment.
   and (session.membership_id is null
-       or (membership.since <= $3::text::timestamptz
+       or (not suspended(account.id) and membership.since <= $3::text::timestamptz
            and (membership.until is null or membership.until > $3::text::timestamptz)))

@@ -10,3 +10,4 @@ join patient on patient.id = appointment.patient_id
 join reason on reason.id = appointment.reason_id
 where appointment.id = $2::uuid
   and may($1::jsonb, 'appointment', $3::text, appointment.patient_id, appointment.practitioner_id, site.establishment_id)
+  and not hidden($1::jsonb, appointment)

@@ -129,6 +129,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
         (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
+        (20_261_124_000_015, "people", include_str!("../migrations/20261124000015_people.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -144,11 +145,12 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 4] = [
+const ROUTINES: &[(&str, &str)] = &[
     ("access", include_str!("../routines/access.sql")),
     ("audit", include_str!("../routines/audit.sql")),
     ("booking", include_str!("../routines/booking.sql")),
     ("patients", include_str!("../routines/patients.sql")),
+    ("people", include_str!("../routines/people.sql")),
 ];
 /// Writes the policy as it is in the code.
 const POLICY: &str = include_str!("../routines/policy.sql");

@@ -27,8 +27,8 @@ impl Staff {
         sqlx::query(make).bind(establishment).bind(id("site")).execute(app.pool()).await.unwrap();
         let join = async |role: &str| {
             let (account, session, membership) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-            let sql = "with a as (insert into account (id, email, password_hash, created_at)
-                                  values ($1, $1 || '@soin.example', '-', now()) returning id),
+            let sql = "with a as (insert into account (id, password_hash, created_at)
+                                  values ($1, '-', now()) returning id),
                 m as (insert into membership (id, account_id, establishment_id, role, practitioner_id, since)
                       select $2, id, $3, $4, case $4 when 'practitioner' then $5::uuid end, '2020-01-01' from a returning id),
                 t as (insert into attachment (membership_id, practitioner_id, since)

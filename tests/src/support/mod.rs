@@ -4,6 +4,8 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod logs;
+pub mod staff;
+pub mod world;
 
 pub use app::App;
 pub use client::Client;

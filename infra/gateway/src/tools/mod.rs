@@ -25,10 +25,19 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "story" => story::run(&arguments, &config).await,
         "import" => import::run(&arguments, config).await,
         "rotate-keys" => rotate_keys::run(config).await,
+        "matrix" => matrix(),
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
         other => Err(format!("there is no tool {other:?}: ./just lists them").into()),
     }
+}
+
+/// Prints who may do what.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+#[expect(clippy::unnecessary_wraps, reason = "as the other tools")]
+fn matrix() -> Result<(), StartError> {
+    print!("{}", domain::access::matrix());
+    Ok(())
 }
 
 /// Prints where the gateway's database is.

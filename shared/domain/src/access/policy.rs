@@ -2,13 +2,15 @@
 
 use super::Action::{Create, Delete, Read, Update};
 use super::Relation::{
-    Anyone, Attached, Care, Emergency, Establishment, GuardianBook, GuardianDocuments, Oneself, OwnAgenda, StaffOfCare,
+    Anyone, Attached, Care, Emergency, Establishment, Guardian, GuardianBook, GuardianDocuments, Oneself, OwnAgenda,
+    StaffOfCare, Unblocked,
 };
 use super::{Action, Relation, Resource, Role, Rule};
 
 const ALL: &[Action] = &[Create, Read, Update, Delete];
 const CREATE: &[Action] = &[Create];
 const READ: &[Action] = &[Read];
+const UPDATE: &[Action] = &[Update];
 
 const fn rule(role: Role, resource: Resource, actions: &'static [Action], relations: &'static [Relation]) -> Rule {
     Rule { role, resource, actions, relations }
@@ -34,7 +36,13 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Patient, Resource::Document, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::Prescription, READ, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::ConfidentialPrescription, READ, &[Oneself]),
-    rule(Role::Patient, Resource::Guardianship, ALL, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::Guardianship, READ, &[Oneself, GuardianDocuments]),
+    rule(Role::Patient, Resource::Guardianship, &[Create, Update], &[GuardianDocuments]),
+    // Whoever acts for somebody may leave, and show that they may act.
+    rule(Role::Patient, Resource::Guardianship, &[Delete], &[Guardian]),
+    rule(Role::Patient, Resource::GuardianshipProof, CREATE, &[Guardian]),
+    // Never those it is kept from.
+    rule(Role::Patient, Resource::Secrecy, UPDATE, &[Oneself]),
     rule(Role::Patient, Resource::Block, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::AccessLog, READ, &[Oneself, GuardianDocuments]),
     // Anybody may say that they are a professional; who is one is for an operator to say.
@@ -46,20 +54,25 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Practitioner, Resource::Document, &[Create, Read, Update], &[Care, Emergency]),
     rule(Role::Practitioner, Resource::Prescription, &[Create, Read, Update], &[Care, Emergency]),
     rule(Role::Practitioner, Resource::ConfidentialPrescription, &[Create, Read, Update], &[Care]),
-    rule(Role::Practitioner, Resource::EmergencyAccess, CREATE, &[Anyone]),
+    rule(Role::Practitioner, Resource::EmergencyAccess, CREATE, &[Unblocked]),
+    rule(Role::Practitioner, Resource::Secrecy, UPDATE, &[OwnAgenda]),
     // Nurses: with the practitioners they are attached to; nothing that is marked confidential.
     rule(Role::Nurse, Resource::Patient, READ, &[StaffOfCare]),
     rule(Role::Nurse, Resource::Appointment, READ, &[Attached]),
+    rule(Role::Nurse, Resource::Secrecy, UPDATE, &[Attached]),
     rule(Role::Nurse, Resource::Note, READ, &[Attached]),
     rule(Role::Nurse, Resource::Document, &[Create, Read], &[StaffOfCare]),
     rule(Role::Nurse, Resource::Prescription, READ, &[StaffOfCare]),
     // Secretaries: the administrative part only.
     rule(Role::Secretary, Resource::Patient, READ, &[StaffOfCare]),
     rule(Role::Secretary, Resource::Appointment, ALL, &[Attached]),
+    rule(Role::Secretary, Resource::Secrecy, UPDATE, &[Attached]),
     // Administrators: who works here, and what was done here; never a patient.
     rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
-    // Operators: who is a professional, and who runs an establishment.
+    // Operators: who is a professional, who may act for a child, and who runs an establishment.
+    rule(Role::Operator, Resource::GuardianshipProof, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
-    rule(Role::Operator, Resource::Membership, CREATE, &[Anyone]),
+    rule(Role::Operator, Resource::Establishment, CREATE, &[Anyone]),
 ];

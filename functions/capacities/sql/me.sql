@@ -1,0 +1,12 @@
+-- Who the actor is and as what they may act.
+-- $1 who
+select jsonb_build_object(
+    'account', account.id, 'name', coalesce(name_of_account(account.id), ''),
+    'role', $1::jsonb ->> 'role', 'level', ($1::jsonb ->> 'level')::int8,
+    'establishment', $1::jsonb ->> 'establishment', 'practitioner', $1::jsonb ->> 'practitioner',
+    'capacities', capacities_of(account.id, ($1::jsonb ->> 'at')::timestamptz),
+    'professional', (
+        select jsonb_build_object('id', id, 'practitioner', practitioner_id, 'state', state)
+        from professional where account_id = account.id order by applied_at desc, id limit 1))
+from account
+where account.id = ($1::jsonb ->> 'account')::uuid and may($1::jsonb, 'account', 'read', null, null, null)

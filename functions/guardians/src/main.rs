@@ -1,0 +1,4 @@
+//! Who acts for a child: bring in, limit, prove, leave.
+fn main() -> std::process::ExitCode {
+    runtime::host::main(fn_guardians::FUNCTION)
+}

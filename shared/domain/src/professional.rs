@@ -1,0 +1,82 @@
+//! The life of a claim to be a professional.
+
+use serde::{Deserialize, Serialize};
+
+/// How a claim stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum State {
+    /// Made, and not yet looked at.
+    Pending,
+    /// An operator has seen who it is.
+    Validated,
+    /// It is somebody else.
+    Refused,
+    /// The right to practise is suspended.
+    Suspended,
+}
+
+impl State {
+    /// As in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Validated => "validated",
+            Self::Refused => "refused",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// What an operator does with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Verdict {
+    /// It is them.
+    Validate,
+    /// It is not.
+    Refuse,
+    /// They may not practise for now.
+    Suspend,
+    /// They may again.
+    Reinstate,
+}
+
+impl Verdict {
+    /// The past fact that it makes.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::Validate => "professional.validated.v1",
+            Self::Refuse => "professional.refused.v1",
+            Self::Suspend => "professional.suspended.v1",
+            Self::Reinstate => "professional.reinstated.v1",
+        }
+    }
+
+    /// What the claim becomes; none when that cannot be done with it as it stands.
+    pub const fn on(self, state: State) -> Option<State> {
+        match (state, self) {
+            (State::Pending, Self::Validate) | (State::Suspended, Self::Reinstate) => Some(State::Validated),
+            (State::Pending, Self::Refuse) => Some(State::Refused),
+            (State::Validated, Self::Suspend) => Some(State::Suspended),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_claim_stays_refused_and_only_the_suspended_come_back() {
+        for verdict in [Verdict::Validate, Verdict::Refuse, Verdict::Suspend, Verdict::Reinstate] {
+            assert_eq!(verdict.on(State::Refused), None);
+            assert_eq!(verdict.on(State::Suspended).is_some(), verdict == Verdict::Reinstate);
+        }
+        assert_eq!(Verdict::Validate.on(State::Pending), Some(State::Validated));
+        assert_eq!(Verdict::Suspend.on(State::Pending), None, "who was never validated has nothing to be suspended");
+    }
+}

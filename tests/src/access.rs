@@ -1,0 +1,408 @@
+//! Every route, as every role, on what is their own, of those they act or work for, of another patient, of another
+//! establishment, and as nobody: each answer is what the policy says. A route that is missing here fails the test.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::Method;
+use domain::access::{Access, Decision, Level, Role, admit, matrix};
+use gateway::fixtures::id;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::client::Answer;
+use crate::support::world::{Bond, Person, Thing, Visit, World};
+use crate::support::{App, Client};
+
+/// Somebody of the world, with what they are called in a failure.
+struct Someone {
+    name: &'static str,
+    person: Person,
+    membership: Option<Uuid>,
+}
+
+/// What one call is about: made anew for each, so that no call finds what another left.
+struct Case {
+    world: World,
+    thing: Thing,
+    /// Whose guardianship is named by each account that has one; the first parent's by all others.
+    guardianships: BTreeMap<Uuid, Uuid>,
+    parent: Uuid,
+    visit: Uuid,
+    member: Uuid,
+    claim: Uuid,
+}
+
+const HERE: &str = "pentes-plateau";
+/// Has the visit that is asked for.
+const VISITED: &str = "nolwenn-le-bihannic";
+/// Cared for the child and was shut out.
+const SHUT_OUT: &str = "helene-jacquemond";
+
+/// Everybody who asks. Roles that the fixtures have nobody for get a member of their own.
+async fn everybody(app: &App) -> Vec<Someone> {
+    let account = |key: &str| id("account", key);
+    let who = |role, account, place: Option<&str>, practitioner: Option<&str>, attached: &[&str]| Person {
+        role,
+        account,
+        establishment: place.map(|key| id("establishment", key)),
+        practitioner: practitioner.map(|key| id("practitioner", key)),
+        attached: attached.iter().map(|key| id("practitioner", key)).collect(),
+    };
+    let mut all = vec![];
+    for name in [
+        "parent",
+        "guardian who books",
+        "guardian who sees documents",
+        "guardian without rights",
+        "the patient",
+        "another patient",
+    ] {
+        all.push((name, who(Role::Patient, Uuid::now_v7(), None, None, &[])));
+    }
+    let new = Uuid::now_v7;
+    all.extend([
+        ("practitioner of the visit", who(Role::Practitioner, new(), Some(HERE), Some(VISITED), &[])),
+        ("practitioner next door", who(Role::Practitioner, new(), Some(HERE), Some("etienne-bouvarel"), &[])),
+        ("practitioner shut out", who(Role::Practitioner, new(), Some(HERE), Some(SHUT_OUT), &[])),
+        (
+            "practitioner elsewhere",
+            who(Role::Practitioner, new(), Some("confluent"), Some("samira-ait-oumeziane"), &[]),
+        ),
+        ("practitioner of the visit, elsewhere", who(Role::Practitioner, new(), Some("confluent"), Some(VISITED), &[])),
+        (
+            "practitioner in an emergency",
+            who(Role::Practitioner, new(), Some("montchat"), Some("claire-montessuy"), &[]),
+        ),
+        ("nurse of the visit", who(Role::Nurse, new(), Some(HERE), None, &[VISITED])),
+        ("nurse next door", who(Role::Nurse, new(), Some(HERE), None, &["etienne-bouvarel", SHUT_OUT])),
+        (
+            "secretary of the visit",
+            who(
+                Role::Secretary,
+                account("staff/secretary-pentes"),
+                Some(HERE),
+                None,
+                &[VISITED, "etienne-bouvarel", SHUT_OUT],
+            ),
+        ),
+        ("secretary next door", who(Role::Secretary, new(), Some(HERE), None, &["etienne-bouvarel"])),
+        (
+            "secretary elsewhere",
+            who(
+                Role::Secretary,
+                account("staff/secretary-confluent"),
+                Some("confluent"),
+                None,
+                &["samira-ait-oumeziane", "agnieszka-wrobelska"],
+            ),
+        ),
+        ("pharmacist", who(Role::Pharmacist, new(), Some(HERE), None, &[])),
+        ("administrator", who(Role::Administrator, account("staff/administrator-pentes"), Some(HERE), None, &[])),
+        ("administrator elsewhere", who(Role::Administrator, new(), Some("confluent"), None, &[])),
+        ("information department", who(Role::Dim, account("staff/dim-pentes"), Some(HERE), None, &[])),
+        ("operator", who(Role::Operator, account("staff/operator"), None, None, &[])),
+        ("support", who(Role::Support, new(), None, None, &[])),
+    ]);
+    let roles: Vec<Role> = all.iter().map(|(_, person)| person.role).collect();
+    assert!(Role::ALL.iter().all(|role| roles.contains(role)), "a role that nobody has: {roles:?}");
+    let mut everybody = vec![];
+    for (name, person) in all {
+        let sql = "with a as (
+                insert into account (id, password_hash, created_at, platform_role)
+                values ($1::uuid, '-', '2020-01-01',
+                        case when $2::text in ('support', 'operator') then $2::text end)
+                on conflict do nothing)
+            insert into membership (id, account_id, establishment_id, role, practitioner_id, since)
+            select gen_random_uuid(), $1::uuid, $3::uuid, $2::text, $4::uuid, '2020-01-01' where $3::uuid is not null
+            on conflict do nothing";
+        let work = sqlx::query(sql).bind(person.account).bind(person.role.name()).bind(person.establishment);
+        work.bind(person.practitioner).execute(app.pool()).await.unwrap();
+        let attach = "insert into attachment (membership_id, practitioner_id, since)
+            select m.id, p, '2020-01-01' from membership m, unnest($2::uuid[]) p where m.account_id = $1::uuid on conflict do nothing";
+        sqlx::query(attach).bind(person.account).bind(&person.attached).execute(app.pool()).await.unwrap();
+        let membership = sqlx::query_scalar("select id from membership where account_id = $1").bind(person.account);
+        let membership: Option<Uuid> = membership.fetch_optional(app.pool()).await.unwrap();
+        everybody.push(Someone { name, person, membership });
+    }
+    everybody
+}
+
+/// A child with a family, a visit ahead, one in the past of a practitioner who was shut out since, and an emergency; a member
+/// of staff and a claim that nobody else has.
+async fn case(app: &App, everybody: &[Someone]) -> Case {
+    let of = |name: &str| everybody.iter().find(|it| it.name == name).unwrap().person.clone();
+    let [child, visit, past, member, claim] = [(); 5].map(|()| Uuid::now_v7());
+    let identity = runtime::people::Identity {
+        given_name: "Noé".into(),
+        family_name: "Exemple".into(),
+        birth_date: "2010-06-01".parse().unwrap(),
+    };
+    let (key, identity) =
+        identity.sealed(&app.gateway.ctx.keys, domain::ids::PatientId::from_uuid(child)).await.unwrap();
+    let emergency = of("practitioner in an emergency");
+    // The same person is the patient in every case: an account is linked to one file at a time.
+    let family = [
+        ("parent", "parent", vec!["book", "documents", "messages", "notices"]),
+        ("guardian who books", "guardian", vec!["book"]),
+        ("guardian who sees documents", "guardian", vec!["documents"]),
+        ("guardian without rights", "guardian", vec![]),
+        ("the patient", "self", vec![]),
+    ];
+    let bonds: Vec<Value> = family
+        .iter()
+        .map(|(name, relation, rights)| json!({"account": of(name).account, "relation": relation, "rights": rights}))
+        .collect();
+    let rows = json!({"child": child, "key": key, "identity": identity, "visit": visit, "past": past, "member": member, "claim": claim, "bonds": bonds,
+        "other": Uuid::now_v7(), "visited": id("practitioner", VISITED), "shut_out": id("practitioner", SHUT_OUT),
+        "site": id("site", "pentes"), "site_of_past": id("site", "croix-rousse"), "here": id("establishment", HERE),
+        "account": emergency.account, "establishment": emergency.establishment, "patient": of("the patient").account});
+    for sql in CASE {
+        sqlx::query(*sql).bind(&rows).execute(app.pool()).await.unwrap();
+    }
+    let guardianships: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("select account_id, id from guardianship where patient_id = $1")
+            .bind(child)
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    let bond = |(name, relation, rights): &(&str, &str, Vec<&'static str>)| Bond {
+        account: of(name).account,
+        patient: child,
+        oneself: *relation == "self",
+        rights: rights.clone(),
+        in_force: true,
+        sixteen: false,
+    };
+    let here = Some(id("establishment", HERE));
+    let seen =
+        |key: &str| Visit { patient: child, practitioner: id("practitioner", key), establishment: here, counts: true };
+    Case {
+        world: World {
+            patients: vec![child],
+            bonds: family.iter().map(bond).collect(),
+            visits: vec![seen(VISITED), seen(SHUT_OUT)],
+            blocks: vec![(child, id("practitioner", SHUT_OUT))],
+            emergencies: vec![(emergency.account, child, emergency.establishment.unwrap())],
+        },
+        thing: Thing { patient: Some(child), practitioner: Some(id("practitioner", VISITED)), establishment: here },
+        guardianships: guardianships.into_iter().collect(),
+        parent: of("parent").account,
+        visit,
+        member,
+        claim,
+    }
+}
+
+/// The rows of a case. Visits are in the far future, one an hour, so that none is in the way of a booking.
+const CASE: &[&str] = &[
+    "delete from guardianship where account_id = ($1 ->> 'patient')::uuid",
+    "insert into resource (id, kind) select ($1 ->> 'child')::uuid, 'patient'",
+    "insert into patient (id, identity, private_from, adult_from, wrapped_key, created_at)
+     select ($1 ->> 'child')::uuid, $1 ->> 'identity', '2026-06-01', '2028-06-01', $1 ->> 'key', '2020-01-01'",
+    "insert into guardianship (account_id, patient_id, relation, rights, since)
+     select account, ($1 ->> 'child')::uuid, relation, rights, '2020-01-01'
+     from jsonb_to_recordset($1 -> 'bonds') as b (account uuid, relation text, rights text[])",
+    "insert into appointment (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status, created_at, agreed_at)
+     select v.id, v.practitioner, ($1 ->> 'child')::uuid, v.site, reason.id, 'in_person', v.starts, v.starts + interval '30 min',
+            'booked', '2020-01-01', '2020-01-01'
+     from (values (($1 ->> 'visit')::uuid, ($1 ->> 'visited')::uuid, ($1 ->> 'site')::uuid, '2026-09-01'::timestamptz),
+                  (($1 ->> 'past')::uuid, ($1 ->> 'shut_out')::uuid, ($1 ->> 'site_of_past')::uuid, '2026-01-15')) as v (id, practitioner, site, starts)
+     join lateral (select id from reason where practitioner_id = v.practitioner order by position limit 1) reason on true",
+    "insert into block (patient_id, practitioner_id, since) select ($1 ->> 'child')::uuid, ($1 ->> 'shut_out')::uuid, '2026-01-20'",
+    "insert into emergency_access (id, account_id, patient_id, establishment_id, reason, since, until)
+     select gen_random_uuid(), ($1 ->> 'account')::uuid, ($1 ->> 'child')::uuid, ($1 ->> 'establishment')::uuid, '-', '2026-03-01', '2026-03-03'",
+    "insert into account (id, password_hash, created_at) select ($1 ->> 'other')::uuid, '-', '2020-01-01'",
+    "insert into membership (id, account_id, establishment_id, role, since)
+     select ($1 ->> 'member')::uuid, ($1 ->> 'other')::uuid, ($1 ->> 'here')::uuid, 'secretary', '2020-01-01'",
+    "insert into attachment (membership_id, practitioner_id, since) select ($1 ->> 'member')::uuid, ($1 ->> 'visited')::uuid, '2020-01-01'",
+    "insert into professional (id, account_id, practitioner_id, profession, state, applied_at)
+     select ($1 ->> 'claim')::uuid, ($1 ->> 'other')::uuid, ($1 ->> 'shut_out')::uuid, 'SM54', 'pending', '2020-01-01'",
+];
+
+/// What a route is about: whether it names something of the case, its path, and what is sent. `slot` is one that can be had.
+fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -> (Option<Thing>, String, Value) {
+    let patient = case.thing.patient.unwrap();
+    let named = |id: Uuid| template.replace("{id}", &id.to_string());
+    let whole = Some(case.thing);
+    let of_patient = Some(Thing { patient: Some(patient), ..Thing::default() });
+    let of_place = Some(Thing { establishment: case.thing.establishment, ..Thing::default() });
+    let guardianship = case.guardianships.get(&account).unwrap_or(&case.guardianships[&case.parent]);
+    let (about, path, body) = match (method, template) {
+        (
+            "GET",
+            "/v1/appointments"
+            | "/v1/patients"
+            | "/v1/me"
+            | "/v1/members"
+            | "/v1/professionals"
+            | "/v1/guardianship-proofs",
+        ) => (None, template.to_owned(), Value::Null),
+        ("POST", "/v1/appointments" | "/v1/holds") => {
+            (whole, template.to_owned(), json!({"slot": slot, "patient": patient}))
+        }
+        ("GET", "/v1/appointments/{id}") => (whole, named(case.visit), Value::Null),
+        ("POST", "/v1/appointments/{id}/move") => (whole, named(case.visit), json!({"slot": slot})),
+        ("POST", "/v1/appointments/{id}/cancellation") => (whole, named(case.visit), json!({"reason": "x"})),
+        ("POST", "/v1/appointments/{id}/secrecy") => (whole, named(case.visit), json!({"secret": true})),
+        ("POST", "/v1/patients") => {
+            (None, template.to_owned(), json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}))
+        }
+        ("GET", "/v1/patients/{id}" | "/v1/patients/{id}/guardians" | "/v1/patients/{id}/blocks") => {
+            (of_patient, named(patient), Value::Null)
+        }
+        ("POST", "/v1/patients/{id}/guardians") => {
+            (of_patient, named(patient), json!({"relation": "guardian", "rights": []}))
+        }
+        ("POST", "/v1/patients/{id}/blocks") => {
+            (of_patient, named(patient), json!({"practitioner": id("practitioner", "samira-ait-oumeziane")}))
+        }
+        ("POST", "/v1/patients/{id}/blocks/lift") => {
+            (of_patient, named(patient), json!({"practitioner": id("practitioner", SHUT_OUT)}))
+        }
+        ("POST", "/v1/patients/{id}/emergency-access") => {
+            (of_patient, named(patient), json!({"reason": "Enfant inconscient, seul à l’accueil."}))
+        }
+        ("POST", "/v1/guardianships" | "/v1/memberships") => {
+            (None, template.to_owned(), json!({"code": "0000-0000-0000"}))
+        }
+        ("POST", "/v1/guardianships/{id}/rights") => (of_patient, named(*guardianship), json!({"rights": []})),
+        ("POST", "/v1/guardianships/{id}/end") => (of_patient, named(*guardianship), json!({})),
+        ("POST", "/v1/guardianships/{id}/proof") => (of_patient, named(*guardianship), json!({"proof": "judgment"})),
+        ("POST", "/v1/guardianships/{id}/decision") => (of_patient, named(*guardianship), json!({"state": "refused"})),
+        ("POST", "/v1/members") => {
+            (None, template.to_owned(), json!({"practitioner": id("practitioner", "etienne-bouvarel")}))
+        }
+        ("POST", "/v1/members/invitations") => (None, template.to_owned(), json!({"role": "nurse", "name": "A"})),
+        ("POST", "/v1/members/{id}/end") => (of_place, named(case.member), json!({})),
+        ("POST", "/v1/members/{id}/attachments") => {
+            (of_place, named(case.member), json!({"practitioner": id("practitioner", "etienne-bouvarel")}))
+        }
+        ("POST", "/v1/members/{id}/attachments/end") => {
+            (of_place, named(case.member), json!({"practitioner": id("practitioner", VISITED)}))
+        }
+        ("POST", "/v1/establishments/{id}/administrators") => {
+            (of_place, named(id("establishment", HERE)), json!({"name": "A"}))
+        }
+        ("POST", "/v1/sessions/capacity") => (None, template.to_owned(), json!({"role": "patient"})),
+        ("POST", "/v1/sessions/end") => (None, template.to_owned(), json!({})),
+        ("POST", "/v1/professionals") => {
+            (None, template.to_owned(), json!({"rpps": "99900000086", "profession": "SM54"}))
+        }
+        ("POST", "/v1/professionals/{id}/decision") => {
+            (None, named(case.claim), json!({"decision": "refuse", "reason": "x"}))
+        }
+        _ => panic!("say what {method} {template} is about and what to send to it"),
+    };
+    (about, path, body)
+}
+
+async fn call(client: &Client, method: &str, path: &str, body: &Value) -> Answer {
+    let request = client.request(method.parse::<Method>().unwrap(), path);
+    let request = request.header("idempotency-key", Uuid::now_v7().to_string());
+    let request = if body.is_null() {
+        request.body(Body::empty())
+    } else {
+        request.header("content-type", "application/json").body(Body::from(body.to_string()))
+    };
+    client.send(request.unwrap()).await
+}
+
+/// Every route that is not public, with what it touches.
+fn routes(app: &App) -> Vec<(String, String, Access)> {
+    let routes = app.gateway.app.manifests.iter().flat_map(|manifest| &manifest.routes).filter(|route| !route.public);
+    routes.map(|route| (route.method.clone(), route.path.clone(), route.access.unwrap())).collect()
+}
+
+#[tokio::test]
+async fn each_route_answers_each_role_as_the_policy_says() {
+    let app = App::start().await;
+    let everybody = everybody(&app).await;
+    let slots = app.slots_with(VISITED).await;
+    // Far enough apart that none overlaps another.
+    let mut slots = slots.iter().step_by(4).map(|slot| slot["slot"].as_str().unwrap().to_owned()).cycle();
+    let mut slot = slots.next().unwrap();
+    let (mut wrong, mut classes) = (vec![], BTreeMap::<u16, usize>::new());
+    let mut case = case(&app, &everybody).await;
+    for (method, template, access) in routes(&app) {
+        for someone in &everybody {
+            let person = &someone.person;
+            let client = app.acting(person.account, person.role.name(), someone.membership, 2).await;
+            let (about, path, body) = asked(&template, &method, &case, person.account, &slot);
+            let answer = call(&client, &method, &path, &body).await;
+            let status = answer.status.as_u16();
+            let expected = match (admit(person.role, Level::Two, access), about) {
+                (Err(_), _) => 403,
+                (Ok(_), Some(thing)) if !case.world.allows(person, &thing, access.resource, access.action) => 404,
+                _ => 200,
+            };
+            let as_said = match expected {
+                200 => status < 500 && ![401, 403, 404].contains(&status),
+                other => status == other,
+            };
+            if !as_said {
+                wrong.push(format!(
+                    "{method} {template} as {}: {status}, not {expected}: {}",
+                    someone.name, answer.body
+                ));
+            }
+            *classes.entry(expected).or_default() += 1;
+            if status == 201 {
+                slot = slots.next().unwrap();
+            }
+            if status < 300 && method != "GET" {
+                case = self::case(&app, &everybody).await;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(classes.values().all(|count| *count > 50) && classes.len() == 3, "{classes:?}");
+}
+
+#[tokio::test]
+async fn with_one_factor_whoever_works_here_looks_after_their_account_and_no_more() {
+    let app = App::start().await;
+    let everybody = everybody(&app).await;
+    let case = case(&app, &everybody).await;
+    for (method, template, access) in routes(&app) {
+        for someone in everybody.iter().filter(|it| it.person.role != Role::Patient) {
+            let client = app.acting(someone.person.account, someone.person.role.name(), someone.membership, 1).await;
+            let (_, path, body) = asked(&template, &method, &case, someone.person.account, "x");
+            let answer = call(&client, &method, &path, &body).await;
+            match admit(someone.person.role, Level::One, access) {
+                Ok(_) => {
+                    assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {template} as {}", someone.name);
+                }
+                Err(Decision::NeedsSecondFactor) => assert_eq!(answer.problem(403), "second-factor-needed"),
+                Err(_) => assert_eq!(answer.problem(403), "forbidden", "{method} {template} as {}", someone.name),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_holds_what_could_be_read_and_nothing_else() {
+    let app = App::start().await;
+    let everybody = everybody(&app).await;
+    let case = case(&app, &everybody).await;
+    for someone in &everybody {
+        let person = &someone.person;
+        let client = app.acting(person.account, person.role.name(), someone.membership, 2).await;
+        let list = client.get("/v1/appointments").await;
+        if list.status == 403 {
+            continue;
+        }
+        let list = list.expect(200);
+        let has = list["items"].as_array().unwrap().iter().any(|it| it["id"] == json!(case.visit));
+        let read = client.get(&format!("/v1/appointments/{}", case.visit)).await.status == 200;
+        assert_eq!(has, read, "{}", someone.name);
+    }
+}
+
+#[test]
+fn the_documentation_shows_the_policy_as_it_is() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/access.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let shown = page.split("<!-- just matrix -->\n").nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+    assert_eq!(shown.unwrap(), matrix(), "run: just matrix");
+}
