@@ -13,6 +13,7 @@ pub const FUNCTIONS: &[Function] = &[
     fn_import_directory::FUNCTION,
     fn_move::FUNCTION,
     fn_notify::FUNCTION,
+    fn_purge::FUNCTION,
     fn_search::FUNCTION,
     fn_send_reminders::FUNCTION,
 ];

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::edge::settings::Settings;
+
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -17,6 +19,12 @@ pub enum Environment {
 pub struct ConfigError {
     variable: &'static str,
     problem: &'static str,
+}
+
+impl ConfigError {
+    pub(crate) fn new(variable: &'static str, problem: &'static str) -> Self {
+        Self { variable, problem }
+    }
 }
 
 /// Everything a function can be told from outside.
@@ -55,6 +63,8 @@ pub struct Config {
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
     pub consumer_url: Option<String>,
+    /// What stands before every request.
+    pub edges: Settings,
 }
 
 impl Config {
@@ -100,6 +110,7 @@ impl Config {
             master_key: get("CARNET_MASTER_KEY"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
+            edges: Settings::read(&get, development)?,
         })
     }
 
@@ -109,7 +120,7 @@ impl Config {
     }
 }
 
-fn number<T: std::str::FromStr>(
+pub(crate) fn number<T: std::str::FromStr>(
     get: &impl Fn(&str) -> Option<String>, variable: &'static str,
 ) -> Result<Option<T>, ConfigError> {
     get(variable)

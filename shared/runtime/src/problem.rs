@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use domain::appointment::{BookingError, Busy, ChangeError};
+use domain::appointment::{BookingError, Busy, ChangeError, MAX_HOLDS};
 use domain::availability::SearchError;
 use domain::ids::PatientId;
 use http::{HeaderValue, StatusCode, header};
@@ -48,6 +48,7 @@ kinds! {
     SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
     SecondFactorNeeded = FORBIDDEN "second-factor-needed" "This takes a session that was opened with two factors: set one up, then sign in again.",
     Forbidden = FORBIDDEN "forbidden" "The capacity you act in does not allow this.",
+    CrossSite = FORBIDDEN "cross-site" "A page of another site asked for this change, and that site is not one of ours.",
     NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
     SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
@@ -60,6 +61,7 @@ kinds! {
     AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
     AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
     AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
+    TooManyHolds = CONFLICT "too-many-holds" "The account holds as many slots as it may: book or release one of them.",
     AccountExists = CONFLICT "account-exists" "There is already an account with this e-mail.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
@@ -72,6 +74,8 @@ kinds! {
     BeyondHorizon = UNPROCESSABLE_ENTITY "beyond-horizon" "The date is further away than anything can be booked.",
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "This Idempotency-Key was used for another request.",
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "That was asked too often: try again after Retry-After.",
+    HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "There are more than 100 headers.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
 }
@@ -93,12 +97,13 @@ pub struct Problem {
     hint: Option<String>,
     extra: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    retry_after: Option<i64>,
 }
 
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, extra: Map::new(), cause: None }
+        Self { kind, field: None, hint: None, extra: Map::new(), cause: None, retry_after: None }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -119,6 +124,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says in how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after = Some(seconds.max(1));
         self
     }
 
@@ -168,8 +180,9 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let pause = self.retry_after.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(2));
+        if let Some(seconds) = pause {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -216,6 +229,7 @@ pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
             BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
         }
         error if error.is_constraint("right_needed") => BookingError::NoSuchPatient.into(),
+        error if error.is_constraint("holds_of_account") => BookingError::TooManyHolds.into(),
         error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
         error => error.into(),
     }
@@ -237,6 +251,7 @@ impl From<BookingError> for Problem {
             BookingError::SlotTaken { busy } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
             BookingError::OfferChanged => problem(Kind::OfferChanged),
             BookingError::NoSuchPatient => Self::new(Kind::NotFound).field("patient"),
+            BookingError::TooManyHolds => Self::new(Kind::TooManyHolds).with("most", MAX_HOLDS),
         }
     }
 }

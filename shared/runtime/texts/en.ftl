@@ -33,12 +33,19 @@ problem-range-too-long = The period asked for is too long.
 problem-beyond-horizon = This date is too far away.
 problem-idempotency-key-reused = This Idempotency-Key was used for another request.
 problem-event-rejected = This event cannot be understood.
+problem-cross-site = A site that may not do so asks for this change.
+problem-too-many-holds = You are holding as many slots as possible: book or release one of them.
+problem-too-many-requests = Too many requests in a short time. Try again a little later.
+problem-head-too-large = The request has too many headers (100 at most).
 problem-internal = Something went wrong on our side.
 problem-unavailable = The service is unavailable for a moment. Please try again shortly.
 
 # More words
 invalid-email = An e-mail address such as name@example.org is expected.
 invalid-name = 1 to 100 characters, with a letter and no control character.
+invalid-name-unseen = This name holds a character that is invisible or changes the direction of reading: type it again.
+invalid-name-marks = This name has too many marks on one letter, or a mark without a letter.
+invalid-name-mixed = One word mixes letters of several alphabets that look alike: type it again.
 invalid-password-short = At least 8 characters.
 invalid-password-long = At most 128 characters.
 invalid-phone = 6 to 15 digits, perhaps after a +.

@@ -33,12 +33,19 @@ problem-range-too-long = La période demandée est trop longue.
 problem-beyond-horizon = Cette date est trop lointaine.
 problem-idempotency-key-reused = Cette clé Idempotency-Key a déjà servi pour une autre demande.
 problem-event-rejected = Cet évènement ne peut pas être compris.
+problem-cross-site = Cette action est demandée par un site qui n’en a pas le droit.
+problem-too-many-holds = Vous retenez déjà autant de créneaux que possible : réservez-en ou libérez-en un.
+problem-too-many-requests = Trop de demandes en peu de temps. Réessayez un peu plus tard.
+problem-head-too-large = La demande porte trop d’en-têtes (100 au plus).
 problem-internal = Une erreur est survenue de notre côté.
 problem-unavailable = Le service est momentanément indisponible. Réessayez dans un instant.
 
 # Précisions
 invalid-email = Une adresse électronique comme nom@exemple.fr est attendue.
 invalid-name = De 1 à 100 caractères, dont une lettre et aucun caractère de contrôle.
+invalid-name-unseen = Ce nom contient un caractère invisible ou qui change le sens de lecture : retapez-le.
+invalid-name-marks = Ce nom porte trop de signes sur une même lettre, ou un signe sans lettre.
+invalid-name-mixed = Un même mot mêle des lettres de plusieurs alphabets qui se ressemblent : retapez-le.
 invalid-password-short = Au moins 8 caractères.
 invalid-password-long = Au plus 128 caractères.
 invalid-phone = De 6 à 15 chiffres, éventuellement précédés de +.
