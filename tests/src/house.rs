@@ -102,3 +102,21 @@ fn files_stay_readable() {
     }
     assert_eq!(long, Vec::<String>::new());
 }
+
+#[test]
+fn every_variable_is_in_the_documentation() {
+    let said = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let mut read = BTreeSet::new();
+    for file in ["shared/runtime/src/config.rs", "shared/runtime/src/edge/settings.rs"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        for quoted in code.split('"').skip(1).step_by(2) {
+            if quoted.len() > 3 && quoted.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                read.insert(quoted.to_owned());
+            }
+        }
+    }
+    assert!(read.len() >= 23, "{read:?}");
+    let missing: Vec<_> = read.iter().filter(|name| !said.contains(&format!("| `{name}` |"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -91,6 +91,7 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     events.post("/_events/deliver-outbox/dead/1/replay", &json!({})).await.problem(404);
     app.later(SignedDuration::from_hours(1));
     app.settle().await;
+    crate::limits::walk(&app).await;
     crate::imports::a_small_file(&app).await;
     crate::audit::walk(&app).await;
     crate::guardians::walk(&app).await;

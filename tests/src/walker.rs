@@ -14,7 +14,7 @@ fn body(path: &str) -> Value {
         "/v1/appointments" | "/v1/holds" | "/v1/appointments/{id}/move" => json!({"slot": "x"}),
         "/v1/appointments/{id}/cancellation" => json!({"reason": "x"}),
         "/v1/patients" => json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}),
-        "/v1/sessions/end" => json!({}),
+        "/v1/sessions/end" | "/v1/holds/{id}" => json!({}),
         "/v1/appointments/{id}/secrecy" => json!({"secret": true}),
         // Who is nobody is told so before anything is parsed; `access.rs` walks these with all that they take.
         path if path.starts_with("/v1/guardianships") || path.starts_with("/v1/members") => json!({}),

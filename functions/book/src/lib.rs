@@ -1,9 +1,9 @@
-//! Book an open slot for a patient, or hold it for a few minutes.
+//! Book an open slot for a patient, or hold it for a few minutes and let it go.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::appointment::{self, Booking, BookingError, HOLD_MINUTES, OfferPatient, Status};
+use domain::appointment::{self, Booking, BookingError, HOLD_MINUTES, MAX_HOLDS, OfferPatient, Status};
 use domain::ids::{AppointmentId, PatientId};
 use domain::person::Note;
 use domain::slot_token::SlotToken;
@@ -11,7 +11,7 @@ use domain::{SignedDuration, Timestamp};
 use runtime::keys::KeyError;
 use runtime::problem::booking_refused;
 use runtime::view::{Appointment, AppointmentRow};
-use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Words};
+use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Segment, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::shared::OFFER;
@@ -27,9 +27,10 @@ pub const FUNCTION: Function =
 
 const BOOK: Statement<Booked> = statement!("book");
 const REPLAY: Statement<Booked> = statement!("replay");
+const RELEASE: Statement<Value> = statement!("release");
 
 fn router() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new().routes(routes!(book)).routes(routes!(hold))
+    OpenApiRouter::new().routes(routes!(book)).routes(routes!(hold)).routes(routes!(release))
 }
 
 /// What is asked for.
@@ -74,13 +75,25 @@ async fn book(
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 128, pattern = "^[!-~]+$",
             description = "The client's name for this hold; sent again, it gives the same answer.")),
     responses((status = 201, body = Appointment, links(
-        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))))),
+        ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))),
+        ("release" = (operation_id = "release_hold", parameters(("id" = "$response.body#/id")))))),
               (status = 404, description = "No such slot, or no such patient for you."),
-              (status = 409, description = "The slot cannot be had.")))]
+              (status = 409, description = "The slot cannot be had, or the account holds five already.")))]
 async fn hold(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
 ) -> Result<Created, Problem> {
     book_or_hold(&ctx, &actor, lang, &key, wish, Status::Held).await
+}
+
+/// Lets a hold go before its time. Sent again, or after the hold has ended by itself, it gives the same answer.
+#[utoipa::path(delete, path = "/v1/holds/{id}", operation_id = "release_hold", tag = "book",
+    params(("id" = AppointmentId, Path)),
+    responses((status = 204, description = "The slot is free again."), (status = 404, description = "No such hold of yours.")))]
+async fn release(
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<AppointmentId>,
+) -> Result<StatusCode, Problem> {
+    let released = ctx.db.optional(&RELEASE, params![actor.who(ctx.now()), id.as_uuid()]).await?;
+    released.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| Problem::new(Kind::NotFound))
 }
 
 type Created = (StatusCode, Json<Appointment>);
@@ -158,7 +171,7 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
         "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
         "note": note, "status": request.status,
         "hold_expires_at": (request.status == Status::Held).then(|| request.now + SignedDuration::from_mins(HOLD_MINUTES)),
-        "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
+        "most_holds": MAX_HOLDS, "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
     });
     Ok((document, patient.id))
 }

@@ -47,7 +47,7 @@ async fn move_to(
     let who = actor.who(now);
     let current = ctx.db.optional(&CURRENT_APPOINTMENT, params![who.clone(), id.as_uuid(), "update"]).await?;
     let current: Current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    current.change(now)?;
+    let late = current.change(now)?.late;
     let slot: SlotToken = wish.slot.parse().map_err(|_| BookingError::SlotUnknown)?;
     let offer = ctx.db.optional(
         &OFFER,
@@ -67,6 +67,7 @@ async fn move_to(
         "appointment": id, "version": current.version, "practitioner": slot.practitioner, "site": slot.site,
         "reason": slot.reason, "channel": slot.channel, "starts_at": slot.starts_at, "ends_at": slot.ends_at,
         "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
+        "late": late,
     });
     let moved = ctx.db.one(&MOVE, params![who, document]).await;
     let moved = moved.map_err(|error| runtime::problem::booking_refused(error, current.patient))?;

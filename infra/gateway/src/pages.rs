@@ -1,20 +1,43 @@
 //! The few pages of the gateway itself: what runs and where, and what each problem means.
 
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use runtime::{Kind, Lang, Manifest, Segment, texts};
+use runtime::{Kind, Lang, Manifest, Segment, keys, texts};
 use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// What the page that tries the API out may do: its own scripts and styles, in files; pictures that it carries within its
+/// styles; the API. It styles elements one by one through the DOM, which no policy forbids.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// `/`, `/docs`, `/problems/{name}`.
 pub fn router(manifests: &[Manifest], development: bool) -> Router {
     let home = home(manifests, development);
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        hash_of_style(&home)
+    );
+    // The document is the functions' own, served beside them.
+    let docs: Router = SwaggerUi::new("/docs").config(Config::new(["/openapi.json"])).into();
     Router::new()
-        .route("/", get(async move || Html(home)))
+        .route("/", get(async move || ([(CONTENT_SECURITY_POLICY, policy)], Html(home))))
         .route("/problems/{name}", get(problem))
-        // The document is the functions' own, served beside them.
-        .merge(SwaggerUi::new("/docs").config(Config::new(["/openapi.json"])))
+        .merge(docs.layer(map_response(async |mut response: Response| {
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+            response
+        })))
+}
+
+/// SHA-256 of the page's one style element, as a policy names it.
+fn hash_of_style(page: &str) -> String {
+    let style =
+        page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).map_or("", |(style, _)| style);
+    // `digest` is the same in the url-safe alphabet, without the padding.
+    format!("{}=", keys::digest(style.as_bytes()).replace('-', "+").replace('_', "/"))
 }
 
 fn home(manifests: &[Manifest], development: bool) -> String {

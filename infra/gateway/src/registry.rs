@@ -23,6 +23,7 @@ pub const FUNCTIONS: &[Function] = &[
     fn_seal_audit::FUNCTION,
     fn_patients::FUNCTION,
     fn_professionals::FUNCTION,
+    fn_purge::FUNCTION,
     fn_search::FUNCTION,
     fn_secrecy::FUNCTION,
     fn_send_reminders::FUNCTION,

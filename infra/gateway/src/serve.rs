@@ -75,10 +75,8 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let listener = native::listen(&config.bind, config.port, "PORT").await?;
     config.port = listener.local_addr()?.port();
     let gateway = gateway(&config, Arc::new(pg.clone()), clock, mailbox)?;
-    let events = match config.events_port {
-        Some(port) => Some((native::listen(&config.bind, port, "EVENTS_PORT").await?, gateway.app.events.clone())),
-        None => None,
-    };
+    let public = native::public(&config, listener, gateway.public)?;
+    let events = native::events(&config, gateway.app.events.clone()).await?;
     let stop = native::stop_signal();
     let timetable = loops::timetable(&gateway.app.manifests)?;
     let background = tokio::spawn(background(
@@ -89,13 +87,13 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         timetable,
         stop.clone(),
     ));
-    let outcome = native::serve_on(listener, gateway.public, events, stop).await;
+    native::serve_on(public, events, stop).await;
     // A run that carries a slow mail is cut: its lease gives the mail to the next start.
     if tokio::time::timeout(native::DRAIN, background).await.is_err() {
         tracing::warn!("events were still under way at the end of the drain");
     }
     pg.close().await;
-    outcome
+    Ok(())
 }
 
 /// Schema, demo data, then the loops; a database that is away is waited for while HTTP says 503.
@@ -133,7 +131,8 @@ fn announce(config: &Config) {
     if !config.is_development() {
         return;
     }
-    let base = format!("http://{}:{}", config.bind, config.port);
+    let scheme = if config.edges.tls_key.is_some() { "https" } else { "http" };
+    let base = format!("{scheme}://{}:{}", config.bind, config.port);
     let demo = fixtures::demo_accounts().unwrap_or_default();
     let accounts: String = demo
         .iter()

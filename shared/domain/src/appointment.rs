@@ -10,6 +10,8 @@ use crate::slot_token::SlotToken;
 
 /// Life of a hold, in minutes: long enough to choose a child and read the policy, short enough not to block others.
 pub const HOLD_MINUTES: i64 = 5;
+/// Slots that one account may hold at once: enough for a family, too few to empty an agenda.
+pub const MAX_HOLDS: i64 = 5;
 
 /// Who was busy when a time could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,9 @@ pub enum BookingError {
     /// The actor may book for no such patient.
     #[error("no such patient")]
     NoSuchPatient,
+    /// The account holds as many slots as it may.
+    #[error("too many holds")]
+    TooManyHolds,
 }
 
 impl From<SlotRefusal> for BookingError {

@@ -1,8 +1,12 @@
 //! What people say of themselves, parsed. An error's text is a code, for which the edge has words.
 
+mod letters;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+pub use letters::nfc;
 
 /// A stable code that says why a value was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,11 +46,12 @@ macro_rules! texts {
 }
 
 texts! {
-    /// An e-mail address, at most 254 characters (RFC 5321 §4.5.3.1.3), of a domain with a dot.
+    /// An e-mail address, at most 254 characters (RFC 5321 §4.5.3.1.3), of a domain with a dot, which is kept in lower case.
     Email(format = "email", max_length = 254) = email;
-    /// A given or family name: 1 to 100 characters with a letter, no control characters.
+    /// A given or family name: 1 to 100 characters with a letter, no control or unseen characters, no word of letters of two
+    /// alphabets that look alike. Kept in NFC.
     Name(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1F\x7F-\x9F]*\p{L}[^\x00-\x1F\x7F-\x9F]*$") = name;
-    /// A new password: 8 to 128 characters (OWASP ASVS 5.0 §6.2).
+    /// A new password: 8 to 128 characters (OWASP ASVS 5.0 §6.2), in NFC (NIST SP 800-63B §3.1.1.2).
     NewPassword(format = "password", min_length = 8, max_length = 128, pattern = r"^[^\x00]*$") = new_password;
     /// A telephone number: 6 to 15 digits, perhaps after a `+` (ITU-T E.164), separators removed.
     Phone(min_length = 6, max_length = 25, pattern = r"^[ .()-]*\+?([ .()-]*[0-9]){6,15}[ .()-]*$") = phone;
@@ -56,21 +61,48 @@ texts! {
 
 fn email(text: String) -> Result<String, Refused> {
     let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
-    let text = text.trim().to_owned();
+    let text = text.trim();
     let sound =
-        // A quoted mailbox ("a b"@…) is allowed by RFC 5321 and refused by relays.
-        text.len() <= 254 && text.is_ascii() && !text.contains('"') && email_address::EmailAddress::parse_with_options(&text, options).is_ok();
-    if sound { Ok(text) } else { Err(Refused("email")) }
+        text.len() <= 254 && text.is_ascii() && email_address::EmailAddress::parse_with_options(text, options).is_ok();
+    match text.rsplit_once('@') {
+        Some((mailbox, domain)) if sound && is_relayed(mailbox) && is_host(domain) => {
+            Ok(format!("{mailbox}@{}", domain.to_ascii_lowercase()))
+        }
+        _ => Err(Refused("email")),
+    }
+}
+
+/// RFC 5321 allows more, and relays refuse it: quoted mailboxes, routes within them (`a%b@c`, `a!b@c`), pipes and paths.
+fn is_relayed(mailbox: &str) -> bool {
+    mailbox.len() <= 64
+        && !mailbox.contains(['"', '%', '!', '|'])
+        && !mailbox.starts_with('/')
+        && !mailbox.contains("/../")
+}
+
+/// Labels of letters, digits and inner hyphens (RFC 1123 §2.1), the last of them not a number.
+fn is_host(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    domain.split('.').all(is_label) && top.len() >= 2 && !top.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn name(text: String) -> Result<String, Refused> {
-    let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let sound =
         text.chars().count() <= 100 && text.chars().any(char::is_alphabetic) && !text.chars().any(char::is_control);
-    if sound { Ok(name) } else { Err(Refused("name")) }
+    if !sound {
+        return Err(Refused("name"));
+    }
+    letters::honest(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn new_password(text: String) -> Result<String, Refused> {
+    let text = nfc(&text);
     match text.chars().count() {
         // Who signs in cannot send it back.
         _ if text.contains('\0') => Err(Refused("words")),
@@ -130,20 +162,99 @@ mod tests {
             "Ada <ada@example.org>",
             "a\r\nBcc: b@example.org",
             "é@example.org",
+            "\"a b\"@example.org",
+            "a%b@example.org",
+            "a!b@example.org",
+            "|cat@example.org",
+            "a..b@example.org",
+            ".a@example.org",
+            "a@-example.org",
+            "a@example-.org",
+            "a@ex_ample.org",
+            "a@example.123",
+            "a@192.0.2.1",
+            "a@example.o",
+            "a@example..org",
+            "a@аpple.com",
         ] {
             assert!(Email::try_from(bad.to_owned()).is_err(), "{bad}");
         }
-        assert!(Email::try_from(format!("{}@example.org", "a".repeat(250))).is_err());
+        assert!(Email::try_from(format!("{}@example.org", "a".repeat(65))).is_err());
+        assert!(Email::try_from(format!("a@{}.org", "b".repeat(64))).is_err());
+        assert_eq!(Email::try_from("Ada.L@Example.ORG".to_owned()).unwrap().as_str(), "Ada.L@example.org");
     }
 
     #[test]
     fn names_of_everybody_are_names() {
-        for good in ["Zoé", "N'Guyen", "Jean-Baptiste", "Nguyễn Thị", "李", "  Le   Goff "] {
+        for good in [
+            "Zoé",
+            "N'Guyen",
+            "D’Arc",
+            "Jean-Baptiste",
+            "Nguyễn Thị",
+            "李",
+            "  Le   Goff ",
+            "Łukasz",
+            "Þórr",
+            "Μαρία",
+            "Ольга",
+            "محمد",
+            "مُحَمَّد",
+            "שָׁלוֹם",
+            "राम",
+            "สมชาย",
+            "田中",
+            "たなか",
+            "김민준",
+            "Արամ",
+            "Ольга Smith",
+            "José María",
+            "Ǆ",
+            "J. R. R.",
+            "Ngũgĩ",
+        ] {
             assert!(Name::try_from(good.to_owned()).is_ok(), "{good}");
         }
+        let composed = Name::try_from("Zoe\u{301}".to_owned()).unwrap();
+        assert_eq!(composed.as_str(), "Zo\u{e9}", "one form for what looks the same");
         for bad in ["", "   ", "123", "\u{0}", "Ada\u{7}", "Ada\r\nBcc: b"] {
             assert!(Name::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_name_is_what_it_seems() {
+        let why = |text: &str| Name::try_from(text.to_owned()).unwrap_err().code();
+        for unseen in [
+            "A\u{202e}da",
+            "Ada\u{200b}",
+            "A\u{200d}da",
+            "A\u{2066}da\u{2069}",
+            "Ad\u{ad}a",
+            "\u{feff}Ada",
+            "Ada\u{e0041}",
+            "A\u{3164}b",
+            "A\u{fe0f}",
+            "A\u{e000}",
+        ] {
+            assert_eq!(why(unseen), "name-unseen", "{unseen:?}");
+        }
+        for marks in ["\u{301}Ada", "Ada \u{301}", "A\u{300}\u{316}\u{317}\u{318}\u{319}\u{31a}da", "A-\u{301}da"] {
+            assert_eq!(why(marks), "name-marks", "{marks:?}");
+        }
+        for mixed in ["Аda", "Pаul", "Μaria", "Οльга", "O'Νeill-Pаul", "Raоul"] {
+            assert_eq!(why(mixed), "name-mixed", "{mixed:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_its_accents_were_typed() {
+        let typed = |text: &str| String::from(NewPassword::try_from(text.to_owned()).unwrap());
+        assert_eq!(typed("e\u{301}te\u{301} 2026 a"), typed("\u{e9}t\u{e9} 2026 a"));
+        assert!(
+            NewPassword::try_from("e\u{301}e\u{301}e\u{301}e\u{301}".to_owned()).is_err(),
+            "four letters, not eight"
+        );
     }
 
     #[test]
@@ -173,6 +284,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_name_that_is_kept_is_kept_as_it_is(text in "[\\p{L}\\p{M} '-]{1,20}") {
+            if let Ok(name) = Name::try_from(text) {
+                let again = Name::try_from(name.as_str().to_owned());
+                prop_assert_eq!(again.unwrap(), name);
+            }
+        }
+
         #[test]
         fn no_text_breaks_a_parser(text in "\\PC{0,60}") {
             let _ = Email::try_from(text.clone());

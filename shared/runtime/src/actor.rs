@@ -13,6 +13,7 @@ use store::shared::ACTOR;
 use store::{Query as _, params};
 use uuid::Uuid;
 
+use crate::edge::rates::Budgets;
 use crate::edge::{ClientAddress, RequestId};
 use crate::{Ctx, Kind, Problem};
 
@@ -98,6 +99,14 @@ where
             .map(|(_, token)| token.trim())
             .ok_or_else(unauthenticated)?;
         let claims = ctx.keys.verify(token, now).ok_or_else(unauthenticated)?;
+        let quota = ctx.config.edges.rate_account;
+        let account = claims.sub.as_uuid();
+        if let Some(budget) = ctx.rates.account(&*ctx.db, &ctx.keys, account.as_bytes(), quota, now).await {
+            if let Some(budgets) = parts.extensions.get::<Budgets>() {
+                budgets.add(budget);
+            }
+            budget.refusal().map_or(Ok(()), Err)?;
+        }
         let standing = ctx.db.optional(&ACTOR, params![claims.sid.as_uuid(), claims.sub.as_uuid(), now]).await?;
         let actor = Self {
             account: claims.sub,

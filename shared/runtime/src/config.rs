@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::edge::settings::Settings;
+
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -26,6 +28,12 @@ pub struct AwsKey {
     pub id: String,
     pub secret: String,
     pub token: Option<String>,
+}
+
+impl ConfigError {
+    pub(crate) fn new(variable: &'static str, problem: &'static str) -> Self {
+        Self { variable, problem }
+    }
 }
 
 /// Everything a function can be told from outside.
@@ -79,6 +87,8 @@ pub struct Config {
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
     pub consumer_url: Option<String>,
+    /// What stands before every request.
+    pub edges: Settings,
 }
 
 impl Config {
@@ -137,6 +147,7 @@ impl Config {
             },
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
+            edges: Settings::read(&get, development)?,
         })
     }
 
@@ -146,7 +157,7 @@ impl Config {
     }
 }
 
-fn number<T: std::str::FromStr>(
+pub(crate) fn number<T: std::str::FromStr>(
     get: &impl Fn(&str) -> Option<String>, variable: &'static str,
 ) -> Result<Option<T>, ConfigError> {
     get(variable)

@@ -7,6 +7,7 @@ use store::Db;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
+use crate::edge::rates::Rates;
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::seals::Seals;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.
     pub subscriptions: Vec<Subscription>,
+    /// What this instance may let through.
+    pub rates: Rates,
     /// The configuration.
     pub config: Config,
 }

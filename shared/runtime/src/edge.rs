@@ -1,6 +1,12 @@
-//! What stands before every router: request id, deadline, panics caught, one log line, problems in the caller's language.
+//! What stands before every router: request id, the client's address, limits, deadline, panics caught, one log line,
+//! problems in the caller's language, headers.
 
-use std::collections::HashMap;
+pub mod forwarded;
+mod headers;
+pub mod rates;
+pub mod settings;
+
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,7 +17,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::access::Access;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Serialize, Serializer};
@@ -22,11 +28,16 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
+use self::forwarded::Origin;
+use self::headers::Site;
+use self::rates::Budgets;
 use crate::actor::{self, Seen};
-use crate::{Ctx, Kind, Lang, Problem};
+use crate::{Ctx, Kind, Lang, Problem, input};
 
 /// Longest time for one public answer; a trigger has its manifest's `timeout_seconds`. Statements are cut at 8 s.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+/// Most headers of one request.
+const MAX_HEADERS: usize = 100;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names one request in logs, audit and answer. Made here, never taken from outside.
@@ -67,18 +78,20 @@ impl ClientAddress {
     pub fn ip(self) -> Option<IpAddr> {
         self.0
     }
+}
 
-    fn find(extensions: &Extensions) -> Self {
-        use lambda_http::request::RequestContext;
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        Self(match extensions.get::<RequestContext>() {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                context.http.source_ip.as_deref().and_then(|ip| ip.parse().ok())
-            }
-            _ => peer,
-        })
+/// The other end of the connection, or whom the platform says that is.
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    use lambda_http::request::RequestContext;
+    match extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        _ => extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
     }
 }
+
+/// The request came over TLS of ours; left by the host.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OverTls;
 
 impl Serialize for ClientAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -93,46 +106,71 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
-/// What each route that is not public touches, by method and path pattern.
-pub type Accesses = HashMap<(Method, String), Access>;
+/// What the edge knows of routes, by method and path pattern.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// What each route that is not public touches.
+    pub accesses: HashMap<(Method, String), Access>,
+    /// Those that take no query.
+    pub without_query: HashSet<(Method, String)>,
+    /// The methods of each path, for pages of other sites that ask before they send.
+    pub methods: HashMap<String, String>,
+}
 
 /// Puts the edge before a finished router.
-pub fn wrap(router: Router, ctx: Ctx, accesses: Arc<Accesses>) -> Router {
+pub fn wrap(router: Router, ctx: Ctx, known: Arc<Routes>) -> Router {
     router.layer(
         ServiceBuilder::new()
-            .layer(axum::middleware::from_fn_with_state((ctx, accesses), edge))
+            .layer(axum::middleware::from_fn_with_state((ctx, known), edge))
             .layer(CatchPanicLayer::custom(|_| Problem::new(Kind::Internal).into_response())),
     )
 }
 
-async fn edge(State((ctx, accesses)): State<(Ctx, Arc<Accesses>)>, mut request: Request, next: Next) -> Response {
+async fn edge(State((ctx, known)): State<(Ctx, Arc<Routes>)>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = RequestId(Uuid::now_v7());
-    let address = ClientAddress::find(request.extensions());
-    let seen = Seen::default();
+    let settings = &ctx.config.edges;
+    let origin = forwarded::origin(peer(request.extensions()), request.headers(), &settings.trusted_proxies);
+    let https = origin.https || request.extensions().get::<OverTls>().is_some();
+    let address = ClientAddress(origin.address);
+    let (seen, budgets) = (Seen::default(), Budgets::default());
     let extensions = request.extensions_mut();
     extensions.insert(id);
     extensions.insert(address);
     extensions.insert(seen.clone());
-    let lang = Lang::negotiate(request.headers().get("accept-language").and_then(|value| value.to_str().ok()));
+    extensions.insert(budgets.clone());
+    let lang = Lang::of(request.headers());
     let method = request.method().clone();
+    let site = Site::of(&method, request.headers(), &settings.cors_origins);
     // The pattern and not the path: a path may hold an identifier.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let access = route.as_ref().and_then(|route| accesses.get(&(method.clone(), route.as_str().to_owned()))).copied();
+    // A HEAD is the GET of the same route, without its body.
+    let asked = if method == Method::HEAD { Method::GET } else { method.clone() };
+    let pattern = (asked, route.as_ref().map_or_else(String::new, |route| route.as_str().to_owned()));
+    let access = known.accesses.get(&pattern).copied();
     if let Some(access) = access {
         request.extensions_mut().insert(access);
     }
     let named = access.and_then(|_| request.uri().path().split('/').find_map(|segment| segment.parse::<Uuid>().ok()));
 
     // What a trigger may take is its function's own affair: see `within`.
-    let internal = route.as_ref().is_some_and(|route| route.as_str().starts_with("/_events/"));
+    let internal = pattern.1.starts_with("/_events/");
     let deadline = if internal { Duration::MAX } else { DEADLINE };
-    let mut response = within(State(deadline), request, next).await;
+    let exempt = internal || ["/healthz", "/readyz"].contains(&pattern.1.as_str());
+    let over_limit = if exempt { None } else { over_limit(&ctx, origin, &budgets).await };
+    let refusal = over_limit.or_else(|| unsound(&request, &site, known.without_query.contains(&pattern)));
+    let mut response = match refusal {
+        Some(problem) => problem.into_response(),
+        None => within(State(deadline), request, next).await,
+    };
+    response = site.answer(response, known.methods.get(&pattern.1));
     if let Some(problem) = problem_of(&mut response) {
-        let allow = response.headers_mut().remove(ALLOW);
-        response = problem.render(lang);
-        if let Some(allow) = allow {
-            response.headers_mut().insert(ALLOW, allow);
+        let rendered = problem.render(lang);
+        // What was said beside the problem stays: which methods there are, who may read.
+        let said = std::mem::replace(&mut response, rendered);
+        for (name, value) in said.headers().iter().filter(|(name, _)| *name != CONTENT_TYPE && *name != CONTENT_LENGTH)
+        {
+            response.headers_mut().append(name, value.clone());
         }
         if let Some(access) = access.filter(|_| problem.kind.is_refusal()) {
             let who = seen.who().unwrap_or_else(|| actor::anonymous(id, address, ctx.now()));
@@ -143,10 +181,8 @@ async fn edge(State((ctx, accesses)): State<(Ctx, Arc<Accesses>)>, mut request: 
         }
     }
     let headers = response.headers_mut();
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
+    headers::dress(headers, https);
+    budgets.write(headers);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
@@ -156,6 +192,26 @@ async fn edge(State((ctx, accesses)): State<(Ctx, Arc<Accesses>)>, mut request: 
         "request"
     );
     response
+}
+
+/// Spends of what the client's address may ask for.
+async fn over_limit(ctx: &Ctx, origin: Origin, budgets: &Budgets) -> Option<Problem> {
+    let quota = ctx.config.edges.rate_address;
+    let budget = ctx.rates.address(&*ctx.db, &ctx.keys, origin.address?, quota, ctx.now()).await?;
+    budgets.add(budget);
+    budget.refusal()
+}
+
+/// What is refused before anybody looks at it.
+fn unsound(request: &Request, site: &Site, takes_no_query: bool) -> Option<Problem> {
+    if request.headers().len() > MAX_HEADERS {
+        return Some(Problem::new(Kind::HeadTooLarge));
+    }
+    if site.is_forged(request.method()) {
+        return Some(Problem::new(Kind::CrossSite));
+    }
+    let query = request.uri().query().filter(|_| takes_no_query)?;
+    input::first_parameter(query).map(|name| Problem::new(Kind::FieldUnknown).field(name))
 }
 
 /// Leaves the trace of a refusal. The answer does not wait for a database that is away, and says the same.

@@ -145,6 +145,12 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
+/// The first parameter of a query, as it may be told back.
+pub(crate) fn first_parameter(query: &str) -> Option<String> {
+    let (name, _) = form_urlencoded::parse(query.as_bytes()).next()?;
+    Some(name.chars().take(MAX_FIELD).collect())
+}
+
 /// The `{id}` of a path. What cannot be an identifier names nothing: 404.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<T>(pub T);

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,13 @@ impl Lang {
         best.0
     }
 
+    /// The best of ours for a request. Several lines are one list (RFC 9110 §5.3).
+    pub fn of(headers: &HeaderMap) -> Self {
+        let lines: Vec<&str> =
+            headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok()).collect();
+        Self::negotiate(Some(&lines.join(",")))
+    }
+
     /// As in a `lang` attribute.
     pub fn tag(self) -> &'static str {
         match self {
@@ -52,7 +60,7 @@ impl Lang {
 impl<S: Sync> FromRequestParts<S> for Lang {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::negotiate(parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok())))
+        Ok(Self::of(&parts.headers))
     }
 }
 

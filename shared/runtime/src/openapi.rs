@@ -28,7 +28,7 @@ pub fn finish(document: &utoipa::openapi::OpenApi, manifests: &[Manifest]) -> Va
         for (path, item) in paths {
             for (method, operation) in item.as_object_mut().into_iter().flatten() {
                 let open = public.contains(&(path.clone(), method.clone())) || !path.starts_with("/v1/");
-                complete(path, operation, open);
+                complete(path, method, operation, open);
             }
         }
     }
@@ -44,12 +44,11 @@ pub fn day_or_instant() -> Schema {
     AnyOfBuilder::new().item(text(KnownFormat::Date)).item(text(KnownFormat::DateTime)).build().into()
 }
 
-fn complete(path: &str, operation: &mut Value, open: bool) {
+fn complete(path: &str, method: &str, operation: &mut Value, open: bool) {
     let body = operation.get("requestBody").is_some();
-    let input = |place: &str| {
-        operation["parameters"].as_array().is_some_and(|all| all.iter().any(|parameter| parameter["in"] == place))
-    };
-    let (header, query) = (input("header"), input("query"));
+    let header =
+        operation["parameters"].as_array().is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "header"));
+    let product = path.starts_with("/v1/");
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (status, response) in responses.iter_mut() {
         if status.starts_with(['4', '5']) {
@@ -59,15 +58,18 @@ fn complete(path: &str, operation: &mut Value, open: bool) {
     let mut add = |when: bool, status: &str, meaning: &str| add_problem(responses, when, status, meaning);
     add(body || header, "400", "The request cannot be read.");
     add(!open, "401", "No valid access token.");
+    add(!open || method != "get", "403", "The capacity you act in, or the site your browser shows, may not do this.");
     add(path.contains('{'), "404", "There is nothing here that you may see.");
     add(body, "413", "The body is larger than 64 KiB.");
     add(body, "415", "The body must be application/json.");
-    add(body || query, "422", "A field has a wrong type or value.");
-    add(path.starts_with("/v1/") || path == "/readyz", "503", "Try again after Retry-After seconds.");
+    add(true, "422", "A field or a parameter is unknown, or has a wrong type or value.");
+    add(product, "429", "That was asked too often: try again after Retry-After seconds.");
+    add(product || path == "/readyz", "503", "Try again after Retry-After seconds.");
     if let Some(response) = responses.get_mut("401") {
         response["headers"] = json!({"WWW-Authenticate": {"required": true, "schema": {"type": "string"}}});
     }
-    if let Some(response) = responses.get_mut("503") {
+    for response in ["429", "503"] {
+        let Some(response) = responses.get_mut(response) else { continue };
         response["headers"] = json!({"Retry-After": {
             "description": "Seconds to wait.", "required": true, "schema": {"type": "string", "pattern": "^[0-9]+$"},
         }});

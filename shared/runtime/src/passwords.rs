@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
+use domain::person::nfc;
 use tokio::sync::Semaphore;
 
 use crate::keys::KeyError;
@@ -85,11 +86,14 @@ impl Passwords {
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<String, KeyError> {
+        // One device types an accent as one character, another as two.
+        let password = nfc(&password);
         self.work(move |tables| tables.new_hash(&password)).await
     }
 
     /// Without a stored hash it takes as long and is false.
     pub(crate) async fn matches(&self, password: String, stored: Option<String>) -> Result<bool, KeyError> {
+        let password = nfc(&password);
         self.work(move |tables| match stored {
             Some(stored) => tables.matches(&password, &stored),
             None => tables.new_hash(&password).map(|_| false),
@@ -103,7 +107,7 @@ impl Passwords {
 /// # Errors
 /// [`KeyError::Failed`] when the library refuses.
 pub fn hash_password(password: &str) -> Result<String, KeyError> {
-    Tables::default().new_hash(password)
+    Tables::default().new_hash(&nfc(password))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use domain::appointment::{BookingError, Busy, ChangeError};
+use domain::appointment::{BookingError, Busy, ChangeError, MAX_HOLDS};
 use domain::availability::SearchError;
 use domain::guardianship::Refusal;
 use domain::ids::PatientId;
@@ -49,6 +49,7 @@ kinds! {
     SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
     SecondFactorNeeded = FORBIDDEN "second-factor-needed" "This takes a session that was opened with two factors: set one up, then sign in again.",
     Forbidden = FORBIDDEN "forbidden" "The capacity you act in does not allow this.",
+    CrossSite = FORBIDDEN "cross-site" "A page of another site asked for this change, and that site is not one of ours.",
     NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
     SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
@@ -61,6 +62,7 @@ kinds! {
     AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
     AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
     AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
+    TooManyHolds = CONFLICT "too-many-holds" "The account holds as many slots as it may: book or release one of them.",
     AccountExists = CONFLICT "account-exists" "There is already an account with this e-mail.",
     GuardianNotYours = CONFLICT "guardian-not-yours" "They hold authority as you do, or were not brought in by you: an operator decides, on a judgment.",
     GuardianLast = CONFLICT "guardian-last" "Nobody else may see this minor's documents: bring somebody in first.",
@@ -90,6 +92,8 @@ kinds! {
     InvitationInvalid = UNPROCESSABLE_ENTITY "invitation-invalid" "The code is not, or no longer, good.",
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
     InvitationAttempts = TOO_MANY_REQUESTS "invitation-attempts" "Too many wrong codes: try again tomorrow.",
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "That was asked too often: try again after Retry-After.",
+    HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "There are more than 100 headers.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
 }
@@ -116,12 +120,13 @@ pub struct Problem {
     why: Option<Box<Why>>,
     extra: Map<String, Value>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    retry_after: Option<i64>,
 }
 
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, why: None, extra: Map::new(), cause: None }
+        Self { kind, field: None, hint: None, why: None, extra: Map::new(), cause: None, retry_after: None }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -149,6 +154,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says in how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after = Some(seconds.max(1));
         self
     }
 
@@ -206,8 +218,9 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let pause = self.retry_after.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(2));
+        if let Some(seconds) = pause {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -255,6 +268,7 @@ pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
         }
         error if error.is_constraint("right_needed") => BookingError::NoSuchPatient.into(),
         error if error.is_constraint("welcome_needed") => Problem::new(Kind::PractitionerShutOut).field("slot"),
+        error if error.is_constraint("holds_of_account") => BookingError::TooManyHolds.into(),
         error if error.is_constraint("offer_unchanged") => BookingError::OfferChanged.into(),
         error => error.into(),
     }
@@ -276,6 +290,7 @@ impl From<BookingError> for Problem {
             BookingError::SlotTaken { busy } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
             BookingError::OfferChanged => problem(Kind::OfferChanged),
             BookingError::NoSuchPatient => Self::new(Kind::NotFound).field("patient"),
+            BookingError::TooManyHolds => Self::new(Kind::TooManyHolds).with("most", MAX_HOLDS),
         }
     }
 }

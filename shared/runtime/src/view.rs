@@ -71,7 +71,7 @@ pub struct Appointment {
     pub patient: PatientId,
     /// Changing it with less notice than this is late, in minutes.
     pub late_notice_minutes: i64,
-    /// Whether it was cancelled late; null unless cancelled.
+    /// Whether it was cancelled, or last moved, with less notice than asked; null when neither.
     pub late: Option<bool>,
     /// When a hold ends; null unless held.
     #[schema(value_type = Option<String>, format = DateTime)]

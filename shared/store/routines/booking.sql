@@ -92,7 +92,7 @@ begin
         'site_address', concat_ws(', ', nullif(site.address_line, ''), concat_ws(' ', site.postal_code, site.city)),
         'reason', a.reason_id, 'reason_label_fr', reason.label_fr, 'reason_label_en', reason.label_en,
         'late_notice_minutes', reason.late_notice_minutes,
-        'patient', a.patient_id, 'late', a.cancelled_late, 'hold_expires_at', a.hold_expires_at,
+        'patient', a.patient_id, 'late', case a.status when 'cancelled' then a.cancelled_late else a.moved_late end, 'hold_expires_at', a.hold_expires_at,
         'secret', a.secret_since is not null)
     from site, practitioner, reason
     where site.id = a.site_id and practitioner.id = a.practitioner_id and reason.id = a.reason_id);
@@ -157,6 +157,17 @@ begin
     end if;
 end $$;
 
+-- Whether the account may hold one more slot beside those that do not give way. The caller has locked the account's holds.
+create or replace function require_room_for_hold(actor uuid, giving_way uuid[], most integer, at timestamptz)
+returns void language plpgsql as $$
+begin
+    if most <= (select count(*) from appointment held
+                where held.booked_by = actor and held.status = 'held' and held.hold_expires_at > at
+                  and held.id <> all (coalesce(giving_way, '{}'))) then
+        raise exception 'the account holds enough' using errcode = '23514', constraint = 'holds_of_account';
+    end if;
+end $$;
+
 -- What a key that was used before gives to a request with this hash.
 create or replace function key_outcome(earlier idempotency, hash text) returns jsonb language plpgsql immutable as $$
 begin
@@ -167,7 +178,7 @@ begin
 end $$;
 
 -- Books or holds. `wish` holds: id, practitioner, patient, site, reason, channel, starts_at, ends_at, reserved_from,
--- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, operation, key, request_hash.
+-- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, most_holds, operation, key, request_hash.
 -- Returns {"outcome": "created" | "replayed" | "key_reused", "appointment": …}.
 create or replace function book(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
 declare
@@ -232,7 +243,14 @@ begin
         raise exception 'the offer has changed' using errcode = '23P01', constraint = 'offer_unchanged';
     end if;
 
+    if a.status = 'held' then
+        -- Before the locks of resources, as everywhere: one hold of an account at a time.
+        perform pg_advisory_xact_lock(uuid_hash_extended(actor, 2));
+    end if;
     own_holds := holds_giving_way(actor, a.patient_id, a.starts_at, a.ends_at);
+    if a.status = 'held' then
+        perform require_room_for_hold(actor, own_holds, (wish ->> 'most_holds')::integer, at);
+    end if;
     perform lock_resources(resources || resources_of(own_holds));
     perform require_welcome(a.patient_id, a.practitioner_id, at);
     perform release_holds(who, own_holds);
@@ -252,7 +270,7 @@ end $$;
 
 -- Moves a booked appointment, keeping the old time unless the new one is placed: the whole statement fails or none of it.
 -- `wish` holds: appointment, version, practitioner, site, reason, channel, starts_at, ends_at, reserved_from,
--- reserved_until, agenda_version. Null when the appointment is no longer at that version.
+-- reserved_until, agenda_version, late. Null when the appointment is no longer at that version.
 create or replace function move_appointment(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
 declare
     actor constant uuid := (who ->> 'account')::uuid;
@@ -307,7 +325,7 @@ begin
         practitioner_id = (wish ->> 'practitioner')::uuid, site_id = (wish ->> 'site')::uuid,
         reason_id = (wish ->> 'reason')::uuid, channel = wish ->> 'channel',
         starts_at = (wish ->> 'starts_at')::timestamptz, ends_at = (wish ->> 'ends_at')::timestamptz,
-        agreed_at = at, version = version + 1
+        agreed_at = at, moved_late = (wish ->> 'late')::boolean, version = version + 1
     where id = a.id returning * into a;
     perform reserve(a.id, resources, durings, at, null);
 
@@ -317,7 +335,7 @@ begin
         || case when former.practitioner_id = a.practitioner_id then '{}' else jsonb_build_object('former', jsonb_build_object(
             'practitioner', former.practitioner_id, 'starts_at', former.starts_at, 'ends_at', former.ends_at)) end, at);
     insert into trace
-    select * from entry(who, 'update', 'appointment.move', a.id, a.patient_id,
+    select * from entry(who, 'update', case when a.moved_late then 'appointment.move.late' else 'appointment.move' end, a.id, a.patient_id,
         coalesce(change(a.patient_id, 'starts_at', former.starts_at::text, a.starts_at::text), '{}')
         || coalesce(change(a.patient_id, 'practitioner', former.practitioner_id::text, a.practitioner_id::text), '{}'));
     return appointment_document(a);

@@ -129,6 +129,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
         (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
+        (20_261_124_000_014, "limits", include_str!("../migrations/20261124000014_limits.sql")),
         (20_261_124_000_015, "people", include_str!("../migrations/20261124000015_people.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
@@ -146,6 +147,7 @@ fn migrator() -> Migrator {
 
 /// SQL functions, by file, in the order of who needs whom.
 const ROUTINES: &[(&str, &str)] = &[
+    ("attempts", include_str!("../routines/attempts.sql")),
     ("access", include_str!("../routines/access.sql")),
     ("audit", include_str!("../routines/audit.sql")),
     ("booking", include_str!("../routines/booking.sql")),

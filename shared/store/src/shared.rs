@@ -14,3 +14,9 @@ pub const REFUSAL: Statement<Value> = statement!("refusal");
 pub const OFFER: Statement<Offer> = statement!("offer");
 /// An appointment the actor may change. Parameters: who, appointment, action.
 pub const CURRENT_APPOINTMENT: Statement<Current> = statement!("current_appointment");
+/// A block of what a key may spend. Parameters: keyed hash, window, quota, size of a block.
+pub const LEASE: Statement<Value> = statement!("lease");
+/// An attempt at something. Parameters: keyed hash, how many, window in seconds, now.
+pub const ATTEMPT: Statement<Value> = statement!("attempt");
+/// Forgets attempts. Parameters: keyed hash.
+pub const FORGET: Statement<Value> = statement!("forget");

@@ -19,7 +19,8 @@ pub fn server() -> &'static Postgres {
 
 /// A server of its own, for a test that stops it.
 pub fn start(directory: &Path) -> Postgres {
-    let options = Options { directory: directory.to_owned(), durable: false, max_connections: 400 };
+    // The pool of each test lives as long as the run: its context and its deliverer hold each other.
+    let options = Options { directory: directory.to_owned(), durable: false, max_connections: 1000 };
     Postgres::start(&options).expect("PostgreSQL starts")
 }
 

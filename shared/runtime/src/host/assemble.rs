@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,6 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use domain::access::Access;
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde::Serialize;
@@ -16,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::StartError;
 use crate::deliver::Subscription;
-use crate::edge::Accesses;
+use crate::edge::Routes;
 use crate::{Ctx, Function, Kind, Manifest, Problem, edge, openapi};
 
 /// Everything a host serves.
@@ -56,7 +58,7 @@ impl App {
 /// When a manifest is not one.
 pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
     let manifests = functions.iter().map(Function::manifest).collect::<Result<Vec<_>, _>>()?;
-    let accesses = Arc::new(accesses(&manifests)?);
+    let mut known = Routes { accesses: accesses(&manifests)?, ..Routes::default() };
     let mut api = OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz));
     let mut events = Router::new();
     for (function, manifest) in functions.iter().zip(&manifests) {
@@ -70,22 +72,25 @@ pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
     let (routes, document) = api.split_for_parts();
     let openapi = openapi::finish(&document, &manifests);
     let text = serde_json::to_vec(&openapi)?;
+    known.without_query = without_query(&openapi)?;
+    known.methods = methods(&openapi);
+    let known = Arc::new(known);
     let mut public = routes
         .route("/openapi.json", axum::routing::get(async move || ([(CONTENT_TYPE, "application/json")], text.clone())));
     if let Some(secret) = ctx.config.events_secret.clone() {
         public = public.merge(events.clone().layer(from_fn_with_state(secret, bearer_of_secret)));
     }
     Ok(App {
-        public: edge::wrap(public.with_state(ctx.clone()), ctx.clone(), accesses.clone()),
-        events: edge::wrap(events.with_state(ctx.clone()), ctx.clone(), accesses),
+        public: edge::wrap(public.with_state(ctx.clone()), ctx.clone(), known.clone()),
+        events: edge::wrap(events.with_state(ctx.clone()), ctx.clone(), known),
         openapi,
         manifests,
     })
 }
 
 /// What each route touches. A route that is neither public nor in the policy stops the process: it would be open to all.
-fn accesses(manifests: &[Manifest]) -> Result<Accesses, StartError> {
-    let mut accesses = Accesses::new();
+fn accesses(manifests: &[Manifest]) -> Result<HashMap<(Method, String), Access>, StartError> {
+    let mut accesses = HashMap::new();
     for route in manifests.iter().flat_map(|manifest| &manifest.routes) {
         let method = route.method.parse::<Method>()?;
         match (route.public, route.access) {
@@ -95,6 +100,31 @@ fn accesses(manifests: &[Manifest]) -> Result<Accesses, StartError> {
         }
     }
     Ok(accesses)
+}
+
+/// The routes whose description names no parameter of a query: whatever is sent there is a mistake. The others parse theirs.
+fn without_query(openapi: &Value) -> Result<HashSet<(Method, String)>, StartError> {
+    let mut routes = HashSet::new();
+    for (path, item) in openapi["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            if parameters.all(|parameter| parameter["in"] != "query") {
+                routes.insert((method.to_uppercase().parse()?, path.clone()));
+            }
+        }
+    }
+    Ok(routes)
+}
+
+/// The methods of each path, as a header lists them.
+fn methods(openapi: &Value) -> HashMap<String, String> {
+    let paths = openapi["paths"].as_object().into_iter().flatten();
+    paths
+        .map(|(path, item)| {
+            let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
+            (path.clone(), methods.collect::<Vec<_>>().join(", "))
+        })
+        .collect()
 }
 
 /// Compares digests, so that timing tells nothing of the secret.

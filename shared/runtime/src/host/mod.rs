@@ -1,8 +1,11 @@
 //! From a function to a process: the same binary is a container and a Lambda.
 
 mod assemble;
+pub mod connections;
 pub mod lambda;
 pub mod native;
+mod quiet;
+pub mod tls;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use store::pg::Pg;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
+use crate::edge::rates::Rates;
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::seals::Seals;
@@ -79,6 +83,7 @@ pub fn context_over(
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         deliver,
         subscriptions,
+        rates: Rates::default(),
         config: config.clone(),
     }))
 }

@@ -1,13 +1,13 @@
 //! The container host: plain HTTP on `PORT`, `/_events/*` on `EVENTS_PORT`, a graceful end.
 
-use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::connections::{Bounds, Door};
+use super::tls::Tls;
 use super::{App, StartError};
 use crate::config::Config;
 
@@ -19,14 +19,57 @@ pub const DRAIN: Duration = Duration::from_secs(12);
 /// # Errors
 /// When a port cannot be had.
 pub async fn serve(config: &Config, app: App, stop: watch::Receiver<bool>) -> Result<(), StartError> {
-    let public = listen(&config.bind, config.port, "PORT").await?;
-    tracing::info!(address = %public.local_addr()?, "serving");
-    let events = match config.events_port {
-        Some(port) => Some(listen(&config.bind, port, "EVENTS_PORT").await?),
-        None => None,
-    };
-    serve_on(public, app.public, events.map(|listener| (listener, app.events)), stop).await
+    let listener = listen(&config.bind, config.port, "PORT").await?;
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    let public = public(config, listener, app.public)?;
+    let events = events(config, app.events).await?;
+    serve_on(public, events, stop).await;
+    Ok(())
 }
+
+/// The public port, as the configuration wants it.
+///
+/// # Errors
+/// When the files of the TLS certificate cannot be used.
+pub fn public(config: &Config, listener: TcpListener, router: Router) -> Result<Door, StartError> {
+    let edges = &config.edges;
+    let tls = match (&edges.tls_certificate, &edges.tls_key) {
+        (Some(chain), Some(key)) => Some(Tls::from_files(chain, key)?),
+        _ => None,
+    };
+    let connections = open_files().map_or(edges.max_connections, |files| edges.max_connections.min(files));
+    if connections < edges.max_connections {
+        tracing::warn!(connections, "the limit of open files allows fewer connections than MAX_CONNECTIONS");
+    }
+    let bounds = Bounds { connections, ..Bounds::default() };
+    Ok(Door { listener, router, tls, bounds })
+}
+
+/// How many connections the limit of open files leaves, where the system says (Linux).
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let soft: usize = line.split_whitespace().next()?.parse().ok()?;
+    Some(soft.saturating_sub(KEPT_FILES).max(1))
+}
+
+/// Open files for everything else: the database, mails, logs, other ports.
+const KEPT_FILES: usize = 128;
+
+/// The port of `/_events/*`, if there is to be one.
+///
+/// # Errors
+/// When it cannot be had.
+pub async fn events(config: &Config, router: Router) -> Result<Option<Door>, StartError> {
+    let Some(port) = config.events_port else { return Ok(None) };
+    let listener = listen(&config.bind, port, "EVENTS_PORT").await?;
+    // A trigger takes as long as its manifest says.
+    let bounds = Bounds { longest: LONGEST_TRIGGER, ..Bounds::default() };
+    Ok(Some(Door { bounds, ..Door::plain(listener, router) }))
+}
+
+/// Longer than any manifest allows its function.
+const LONGEST_TRIGGER: Duration = Duration::from_secs(1000);
 
 /// Opens a port.
 ///
@@ -37,26 +80,19 @@ pub async fn listen(bind: &str, port: u16, variable: &str) -> Result<TcpListener
     listener.map_err(|error| format!("{variable}: cannot listen on {bind}:{port}: {error}").into())
 }
 
-/// Serves on listeners that are already open.
-///
-/// # Errors
-/// When the system refuses to accept connections.
-pub async fn serve_on(
-    public: TcpListener, router: Router, events: Option<(TcpListener, Router)>, stop: watch::Receiver<bool>,
-) -> Result<(), StartError> {
+/// Serves on ports that are already open; what is still under way at the end of the drain is cut.
+pub async fn serve_on(public: Door, events: Option<Door>, stop: watch::Receiver<bool>) {
     let mut deadline = stop.clone();
-    // Answers are written whole: there is nothing to wait for. A socket that refuses works all the same.
-    let public = public.tap_io(|stream| drop(stream.set_nodelay(true)));
+    if let Some(tls) = &public.tls {
+        tokio::spawn(tls.clone().tend(stop.clone()));
+    }
     let serving = async {
-        let public = axum::serve(public, router).with_graceful_shutdown(stopped(stop.clone())).into_future();
-        match events {
-            Some((listener, router)) => {
-                let events = axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).into_future();
-                let (public, events) = futures_util::future::join(public, events).await;
-                public.and(events)
+        let events = async {
+            if let Some(events) = events {
+                events.serve(stop.clone()).await;
             }
-            None => public.await,
-        }
+        };
+        futures_util::future::join(public.serve(stop.clone()), events).await;
     };
     let late = async {
         // A sender that is gone means the same as told to stop.
@@ -64,11 +100,8 @@ pub async fn serve_on(
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = serving => outcome.map_err(StartError::from),
-        () = late => {
-            tracing::warn!("requests were still under way at the end of the drain");
-            Ok(())
-        }
+        () = serving => {}
+        () = late => tracing::warn!("requests were still under way at the end of the drain"),
     }
 }
 
