@@ -100,6 +100,23 @@ async fn an_address_gets_its_share_of_a_minute_over_all_instances() {
 }
 
 #[tokio::test]
+async fn on_lambda_the_address_is_the_one_that_the_platform_tells() {
+    let app = App::on(database::fresh().await, &[("RATE_LIMIT_ADDRESS_PER_MINUTE", "1")]).await;
+    app.at("2026-03-02T08:00:00Z");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/lambda-http-api-v2.json");
+    let mut event: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut ask = async |address: &str, said: &str| {
+        event["requestContext"]["http"]["sourceIp"] = json!(address);
+        event["headers"]["x-forwarded-for"] = json!(said);
+        let answer = runtime::host::lambda::handle("search", &app.gateway.app, event.clone()).await.unwrap();
+        answer["statusCode"].as_u64().unwrap()
+    };
+    assert_eq!(ask("192.0.2.1", "6.6.6.1").await, 200);
+    assert_eq!(ask("192.0.2.1", "6.6.6.2").await, 429, "what a client says of itself moves nothing");
+    assert_eq!(ask("192.0.2.2", "6.6.6.2").await, 200);
+}
+
+#[tokio::test]
 async fn an_account_gets_its_share_wherever_it_asks_from() {
     let app = App::on(database::fresh().await, &[("RATE_LIMIT_ACCOUNT_PER_MINUTE", "10")]).await;
     app.at("2026-03-02T08:00:00Z");
