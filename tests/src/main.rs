@@ -17,5 +17,6 @@ mod notices;
 mod outage;
 mod races;
 mod search;
+mod sign_in_with;
 mod statements;
 mod walker;

@@ -14,7 +14,8 @@ fn body(path: &str) -> Value {
         "/v1/appointments" | "/v1/holds" | "/v1/appointments/{id}/move" => json!({"slot": "x"}),
         "/v1/appointments/{id}/cancellation" => json!({"reason": "x"}),
         "/v1/patients" => json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}),
-        "/v1/sessions/end" => json!({}),
+        path if path.ends_with("/choice") => json!({"membership": "00000000-0000-7000-8000-000000000000"}),
+        "/v1/sign-in-with/{provider}/link" | "/v1/sessions/end" => json!({}),
         other => panic!("say what to send to {other}"),
     }
 }
@@ -34,7 +35,7 @@ async fn nobody_gets_anywhere_that_is_not_public() {
     let app = App::start().await;
     let mut walked = 0;
     for route in app.gateway.app.manifests.iter().flat_map(|manifest| &manifest.routes).filter(|route| !route.public) {
-        let path = route.path.replace("{id}", "00000000-0000-7000-8000-000000000000");
+        let path = route.path.replace("{id}", "00000000-0000-7000-8000-000000000000").replace("{provider}", "psc");
         for client in [app.nobody(), app.nobody().bearing("a.b.c")] {
             assert_eq!(call(&client, &route.method, &path, &route.path).await, 401, "{} {}", route.method, route.path);
         }

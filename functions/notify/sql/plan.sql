@@ -7,7 +7,7 @@ with wanted as (
     from appointment
     join guardianship on guardianship.patient_id = appointment.patient_id
     join account on account.id = guardianship.account_id
-    where appointment.id = $3::uuid
+    where appointment.id = $3::uuid and account.email is not null
     union all
     -- Whom it was moved to hears of it for the first time.
     select 'practitioner', practitioner.id, case when $6::jsonb is null then $2::text else 'confirmation' end, null

@@ -5,6 +5,7 @@ use runtime::Function;
 /// All functions, by name.
 pub const FUNCTIONS: &[Function] = &[
     fn_accounts::FUNCTION,
+    fn_sign_in_with::FUNCTION,
     fn_appointments::FUNCTION,
     fn_book::FUNCTION,
     fn_cancel::FUNCTION,

@@ -6,6 +6,7 @@ pub mod appointment;
 pub mod availability;
 pub mod directory;
 pub mod holidays;
+pub mod identity;
 pub mod ids;
 pub mod interval;
 pub mod notice;

@@ -51,6 +51,8 @@ pub struct Config {
     pub signing_key: Option<String>,
     /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every patient's key.
     pub master_key: Option<String>,
+    /// `OPENID_PROVIDERS`: identity providers as a JSON list, or the path of a file that holds it: `docs/sign-in-with.md`.
+    pub openid_providers: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -98,6 +100,7 @@ impl Config {
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             master_key: get("CARNET_MASTER_KEY"),
+            openid_providers: get("OPENID_PROVIDERS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
         })

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::openid::Providers;
 
 /// What a handler may use. Cloning is one reference count.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Parts {
     pub keys: Keys,
     /// The way out for e-mail.
     pub mail: Mailer,
+    /// With whom people may sign in.
+    pub openid: Providers,
     /// How events reach their consumers.
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.

@@ -8,6 +8,7 @@ problem-idempotency-key-invalid = The Idempotency-Key header is not valid: 1 to 
 problem-unauthenticated = You must be signed in.
 problem-sign-in-failed = The address or the password does not match an account.
 problem-session-ended = Your session has ended: sign in again.
+problem-sign-in-refused = Signing in with this service did not succeed: please begin again.
 problem-second-factor-needed = This takes two factors at sign-in: add a second one, then sign in again.
 problem-forbidden = Your role does not allow this.
 problem-not-found = There is no such page or thing.
@@ -23,6 +24,8 @@ problem-appointment-changed = The appointment has just been changed: read it aga
 problem-appointment-begun = The appointment has begun: it can no longer be changed here.
 problem-appointment-not-booked = This appointment is cancelled or was never confirmed.
 problem-account-exists = There is already an account with this address.
+problem-identity-linked = This identity is already linked to another account.
+problem-identity-incomplete = This service does not tell all that a new account needs: names and birth date.
 problem-body-too-large = What was sent is too large (64 KiB at most).
 problem-unsupported-media-type = The content must be JSON (application/json).
 problem-field-invalid = The field “{ $field }” is not valid.
@@ -53,6 +56,12 @@ invalid-not-a-day = A date such as 2026-03-31 is expected.
 invalid-near = Two numbers “latitude,longitude” are expected.
 invalid-radius-needs-near = A radius only makes sense with a place “near”.
 invalid-practitioner-or-place = Give a practitioner, a specialty or a place.
+
+# What a professional lacks
+missing-rpps = Your Pro Santé Connect identity is not an RPPS number: you are signed in as a patient.
+missing-directory = Your RPPS number is not in the directory imported here: you are signed in as a patient.
+missing-membership = No establishment counts you among its members on Carnet: ask its administrator. You are signed in as a patient.
+missing-choice = You work in several places: choose one for this session.
 
 # Dates
 weekday-1 = Monday

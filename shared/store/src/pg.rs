@@ -127,6 +127,7 @@ fn migrator() -> Migrator {
         (20_261_123_000_001, "routine", include_str!("../migrations/20261123000001_routine.sql")),
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
+        (20_261_124_000_012, "openid", include_str!("../migrations/20261124000012_openid.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -142,9 +143,10 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 3] = [
+const ROUTINES: [(&str, &str); 4] = [
     ("access", include_str!("../routines/access.sql")),
     ("booking", include_str!("../routines/booking.sql")),
+    ("openid", include_str!("../routines/openid.sql")),
     ("patients", include_str!("../routines/patients.sql")),
 ];
 /// Writes the policy as it is in the code.

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod openid;
 
 pub use app::App;
 pub use client::Client;

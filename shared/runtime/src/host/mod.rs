@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::openid::Providers;
 use crate::{Ctx, Function, Parts, telemetry};
 
 /// What stops a process from starting.
@@ -77,6 +78,7 @@ pub fn context_over(
         clock,
         keys: Keys::from_base64(signing, master)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
+        openid: Providers::from_config(config)?,
         deliver,
         subscriptions,
         config: config.clone(),
