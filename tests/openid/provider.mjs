@@ -3,12 +3,13 @@
 //   OPENID_MODULES=<directory with node_modules> node provider.mjs
 //
 // Says {"control": "http://127.0.0.1:<port>"} on its first line, and ends with its standard input.
-//   POST /issuers            {kind, redirect_uri, people, private_key_jwt} -> {issuer, client_id, client_secret}
+//   POST /issuers            {kind, redirect_uri, people, private_key_jwt, id_token_alg, tls} -> {issuer, client_id, client_secret}
 //   POST /behave?n=          {id_token, userinfo, status, keys} -> how to misbehave from now on; {} is as it should be
 //   POST /rotate?n=          new signing keys
 //   GET  /calls?n=           how often each path was asked for
 // The good paths are oidc-provider's own. What it would never do is done to its answers afterwards, with its own keys.
 import http from 'node:http';
+import https from 'node:https';
 import crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -44,7 +45,7 @@ function build(one) {
     client_id: one.client_id,
     redirect_uris: [one.redirect_uri],
     post_logout_redirect_uris: [one.redirect_uri],
-    id_token_signed_response_alg: psc ? 'RS256' : 'ES256',
+    id_token_signed_response_alg: one.id_token_alg ?? (psc ? 'RS256' : 'ES256'),
   };
   if (one.jwks_of_client) {
     Object.assign(client, {
@@ -58,6 +59,7 @@ function build(one) {
   const provider = new Provider(one.issuer, {
     clients: [client],
     jwks: one.jwks,
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'HS256'] },
     acrValues: ['eidas1', 'eidas2', 'eidas3'],
     claims: { openid: ['sub'], scope_all: PSC, identite_pivot: PIVOT, email: ['email'] },
     scopes: ['openid', 'scope_all', 'identite_pivot', 'email'],
@@ -170,7 +172,7 @@ async function straight(one, request) {
   const headers = { ...request.headers, 'x-straight': '1' };
   delete headers.host; delete headers.connection; delete headers['content-length'];
   const given = request.method === 'GET' ? undefined : await body(request);
-  return fetch(new URL(request.url, one.issuer), { method: request.method, headers, body: given });
+  return fetch(new URL(request.url, one.plain), { method: request.method, headers, body: given });
 }
 
 async function serve(one, request, response) {
@@ -188,9 +190,10 @@ async function serve(one, request, response) {
   const usual = '/.well-known/openid-configuration';
   if (one.kind === 'psc' && path === wallet) {
     // Its own path, and people are sent to another host than the one that gives tokens.
-    const known = await (await fetch(`${one.issuer}${usual}`, { headers: { 'x-straight': '1' } })).json();
-    known.authorization_endpoint = known.authorization_endpoint.replace('localhost', '127.0.0.1');
-    json(response, { ...known, ...how.discovery });
+    const known = await (await fetch(`${one.plain}${usual}`, { headers: { 'x-straight': '1' } })).text();
+    const placed = JSON.parse(known.replaceAll(one.plain, one.issuer));
+    placed.authorization_endpoint = `${one.plain.replace('localhost', '127.0.0.1')}/auth`;
+    json(response, { ...placed, ...how.discovery });
     return;
   }
   if (one.kind === 'psc' && path === usual && !direct) { json(response, {}, 404); return; }
@@ -219,7 +222,7 @@ async function serve(one, request, response) {
 
 const listen = (server) => new Promise((done) => { server.listen(0, '127.0.0.1', () => done(server.address().port)); });
 
-async function create({ kind, redirect_uri, people, private_key_jwt }) {
+async function create({ kind, redirect_uri, people, private_key_jwt, id_token_alg, tls }) {
   let own_key;
   let jwks_of_client;
   if (private_key_jwt) {
@@ -228,13 +231,17 @@ async function create({ kind, redirect_uri, people, private_key_jwt }) {
     jwks_of_client = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'ours', alg: 'ES256', use: 'sig' }] };
   }
   const one = {
-    kind, redirect_uri, people, jwks_of_client, client_id: `carnet-${issuers.length}`, client_secret: crypto.randomBytes(32).toString('hex'),
+    kind, redirect_uri, people, jwks_of_client, id_token_alg, client_id: `carnet-${issuers.length}`, client_secret: crypto.randomBytes(32).toString('hex'),
     jwks: await signingKeys(), calls: {}, behaviour: {},
   };
-  const server = http.createServer((request, response) => {
+  const answer = (request, response) => {
     serve(one, request, response).catch((error) => { console.error(error); if (!response.headersSent) json(response, { error: `${error}` }, 500); });
-  });
-  one.issuer = `http://localhost:${await listen(server)}`;
+  };
+  one.plain = `http://localhost:${await listen(http.createServer(answer))}`;
+  // With certificates the back channel is mutual TLS; browsers stay on the plain port.
+  one.issuer = tls
+    ? `https://localhost:${await listen(https.createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, answer))}`
+    : one.plain;
   one.provider = build(one);
   issuers.push(one);
   return { n: issuers.length - 1, issuer: one.issuer, client_id: one.client_id, client_secret: one.client_secret, private_key: own_key };

@@ -34,6 +34,7 @@ fn professionals(rpps: &str) -> Value {
             "SubjectRefPro": {"codeCivilite": "M", "exercices": [{
                 "codeProfession": "10", "codeSavoirFaire": "SM54",
                 "activities": [activity("CABINET MEDICAL", "690000001"), activity("HOPITAL GENERIQUE", "690000002")]}]}}},
+        "jane": {"password": "secret", "claims": {"SubjectNameID": "899999999999", "given_name": "Jane", "family_name": "NOM"}},
         "eve": {"password": "secret", "claims": {"SubjectNameID": "0999999999", "given_name": "Ève", "family_name": "NOM"}},
     })
 }
@@ -115,6 +116,8 @@ async fn a_family_signs_in_with_franceconnect_and_finds_its_account_again() {
     for wanted in ["id_token_hint=", "post_logout_redirect_uri=https%3A%2F%2Fcarnet.example", "state="] {
         assert!(logout.contains(wanted), "{wanted} in {logout}");
     }
+    let (status, page) = Browser::new().see(logout).await;
+    assert_eq!(status, 200, "{page}");
 }
 
 #[tokio::test]
@@ -247,6 +250,74 @@ async fn a_client_may_sign_who_it_is_instead_of_sending_a_secret() {
     let sent = go(&app.nobody(), "/v1/sign-in-with/franceconnect", ANGELA).await;
     assert_eq!(answer(&app, "franceconnect", &sent).await.problem(500), "internal");
     assert_eq!(app.count(SESSIONS).await, 0);
+}
+
+#[tokio::test]
+async fn a_shared_secret_signs_where_the_configuration_says_so_and_nowhere_else() {
+    let wanted =
+        json!({"kind": "psc", "redirect_uri": BACK, "people": professionals("99700218896"), "id_token_alg": "HS256"});
+    let settings = json!({
+        "name": "psc", "kind": "psc", "label": "Pro Santé Connect", "discovery": ".well-known/wallet-openid-configuration",
+        "authentication": "client_secret_basic", "scopes": ["openid", "scope_all"], "acr_values": ["eidas1"],
+        "id_token_algorithms": ["HS256"],
+    });
+    let mut issuer = Issuer::start(&wanted, &settings).await;
+    let app = app_with(&[&issuer]).await;
+    signed_in(&app, "psc", "paul").await;
+    issuer.settings["id_token_algorithms"] = json!(["RS256", "ES256"]);
+    let app = app_with(&[&issuer]).await;
+    let sent = go(&app.nobody(), "/v1/sign-in-with/psc", "paul").await;
+    assert_eq!(answer(&app, "psc", &sent).await.problem(401), "sign-in-refused");
+}
+
+/// A certificate authority, and what it signed for a server and for us, in PEM: authority, certificate and key of each.
+fn certificates() -> [String; 5] {
+    let mut authority = rcgen::CertificateParams::default();
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "Autorité des tests");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertifiedIssuer::self_signed(authority, key).unwrap();
+    let signed = |name: &str| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut certificate = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        certificate.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let certificate = certificate.signed_by(&key, &authority).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    let (server, ours) = (signed("localhost"), signed("carnet.example"));
+    [authority.pem(), server.0, server.1, ours.0, ours.1]
+}
+
+#[tokio::test]
+async fn a_provider_is_known_by_its_certificate_and_knows_us_by_ours() {
+    let [authority, certificate, key, own_certificate, own_key] = certificates();
+    let tls = json!({"ca": authority, "cert": certificate, "key": key});
+    let wanted = json!({"kind": "psc", "redirect_uri": BACK, "people": professionals("99700218896"), "tls": tls});
+    let settings = json!({
+        "name": "psc", "kind": "psc", "label": "Pro Santé Connect", "discovery": ".well-known/wallet-openid-configuration",
+        "authentication": "client_secret_basic", "scopes": ["openid", "scope_all"], "acr_values": ["eidas1"],
+        "ca_certificate": authority, "client_certificate": own_certificate, "client_certificate_key": own_key,
+    });
+    let mut issuer = Issuer::start(&wanted, &settings).await;
+    assert!(issuer.address.starts_with("https://"));
+    let app = app_with(&[&issuer]).await;
+    signed_in(&app, "psc", "paul").await;
+    // Without our certificate it does not speak to us.
+    let whole = issuer.settings.clone();
+    for field in ["client_certificate", "client_certificate_key"] {
+        issuer.settings.as_object_mut().unwrap().remove(field);
+    }
+    let refused = async |issuer: &Issuer| {
+        let app = app_with(&[issuer]).await;
+        assert_eq!(app.nobody().post("/v1/sign-in-with/psc", &json!({})).await.problem(503), "unavailable");
+    };
+    refused(&issuer).await;
+    // And we do not speak to whom an authority we do not trust has signed for.
+    issuer.settings = whole;
+    issuer.settings["ca_certificate"] = json!(certificates()[0]);
+    refused(&issuer).await;
+    issuer.settings.as_object_mut().unwrap().remove("ca_certificate");
+    refused(&issuer).await;
 }
 
 #[tokio::test]
@@ -498,6 +569,14 @@ async fn a_professional_acts_where_an_establishment_knows_their_rpps_and_else_as
         401,
         "of another time"
     );
+
+    // With the password alone, who works here links the identity of that very professional and no other.
+    let session = json!({"email": "docteur@cabinet.example", "password": "une phrase assez longue", "role": "patient"});
+    let one_factor = bearing(&app, &app.nobody().post("/v1/sessions", &session).await.expect(201));
+    let sent = go(&one_factor, "/v1/sign-in-with/psc/link", "jane").await;
+    assert_eq!(answer(&app, "psc", &sent).await.problem(403), "second-factor-needed");
+    let sent = go(&one_factor, "/v1/sign-in-with/psc/link", "paul").await;
+    assert_eq!(answer(&app, "psc", &sent).await.expect(201)["missing"]["code"], "choice");
 
     // A membership that ended gives nothing at the next request, nor at the next sign-in.
     sqlx::query("update membership set until = now()").execute(app.pool()).await.unwrap();

@@ -111,6 +111,7 @@ pub(crate) struct SignedIn {
     request_body = ProviderAnswer, params(("provider" = String, Path)),
     responses((status = 201, body = SignedIn),
               (status = 401, description = "The attempt is over, or the provider's answer is not believed."),
+              (status = 403, description = "Who works here links only with two factors, or the identity of that professional."),
               (status = 404, description = "No such provider."),
               (status = 409, description = "The identity is another account's, or there is an account with its address."),
               (status = 503, description = "The provider does not answer: the same may be sent again.")))]
@@ -190,6 +191,7 @@ fn told(refused: &str) -> Problem {
     match refused {
         "account-exists" => Problem::new(Kind::AccountExists).field("email"),
         "linked" => Problem::new(Kind::IdentityLinked),
+        "level" => Problem::new(Kind::SecondFactorNeeded),
         "incomplete" => Problem::new(Kind::IdentityIncomplete),
         // The attempt is used up, the account suspended, the session that began it ended.
         _ => Problem::new(Kind::SignInRefused),

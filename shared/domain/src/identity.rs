@@ -63,7 +63,6 @@ pub fn rpps(idnps: &str) -> Option<&str> {
 pub struct Professional {
     #[serde(rename = "SubjectNameID")]
     name_id: Option<String>,
-    preferred_username: Option<String>,
     #[serde(rename = "SubjectRefPro")]
     references: Option<References>,
 }
@@ -141,8 +140,7 @@ pub struct Capacity {
 impl Professional {
     /// Their RPPS, when that is what identifies them.
     pub fn rpps(&self) -> Option<&str> {
-        // Both say the same; older accounts only have the second.
-        [&self.name_id, &self.preferred_username].into_iter().flatten().find_map(|id| rpps(id))
+        self.name_id.as_deref().and_then(rpps)
     }
 
     /// Every activity, with the membership it is here.

@@ -78,6 +78,13 @@ begin
     elsif attempt.session_id is not null and not exists (
         select from session where id = attempt.session_id and revoked_at is null and expires_at > now_at) then
         refused := 'session-ended';
+    elsif exists (select from session where id = attempt.session_id and level = 1)
+        and jsonb_array_length(capacities_as(me, professional, now_at)) = 0
+        and (exists (select from account where id = me and platform_role is not null)
+             or exists (select from membership where account_id = me and (until is null or until > now_at))) then
+        -- Who works here and came with one factor may add the identity of that very professional, as a second factor, and no
+        -- other: else whoever has the password would have a way in for good.
+        refused := 'level';
     elsif known.account_id <> me or exists (
         select from external_identity
         where account_id = me and provider = wish ->> 'provider' and subject <> wish ->> 'subject') then

@@ -144,6 +144,12 @@ impl Browser {
         (Response::from_parts(parts, ()), text)
     }
 
+    /// What a page answers.
+    pub async fn see(&mut self, url: &str) -> (u16, String) {
+        let (answer, page) = self.request(Method::GET, url, None).await;
+        (answer.status().as_u16(), page)
+    }
+
     /// Goes where the product sends, signs in, agrees, and comes back: what the provider appended to [`BACK`].
     pub async fn sign_in(&mut self, authorize_url: &str, login: &str) -> BTreeMap<String, String> {
         let mut url = authorize_url.to_owned();

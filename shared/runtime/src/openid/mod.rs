@@ -9,7 +9,6 @@ mod known;
 mod settings;
 mod verify;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::identity::{self, ProviderKind};
@@ -122,12 +121,7 @@ impl Providers {
         let text = if given.starts_with('[') { given.to_owned() } else { read(given)? };
         let plain = config.is_development();
         let settings = settings::parse(&text, plain)?;
-        if settings.is_empty() {
-            return Ok(Self::default());
-        }
-        let http = Http::new(plain).map_err(|_| SettingsError("this system trusts no certificate authority".into()))?;
-        let http = Arc::new(http);
-        Ok(Self(settings.into_iter().map(|settings| Provider::new(settings, http.clone())).collect()))
+        Ok(Self(settings.into_iter().map(Provider::new).collect::<Result<_, _>>()?))
     }
 
     /// All of them, in the order of the configuration.
@@ -183,13 +177,17 @@ pub struct Identity {
 /// One provider, with what is known of it.
 pub struct Provider {
     settings: Settings,
-    http: Arc<Http>,
+    http: Http,
     cache: Cache,
 }
 
 impl Provider {
-    fn new(settings: Settings, http: Arc<Http>) -> Self {
-        Self { settings, http, cache: Cache::default() }
+    fn new(mut settings: Settings) -> Result<Self, SettingsError> {
+        let unusable =
+            |name: &str| SettingsError(format!("{name}: no authority to trust, or a certificate without its key"));
+        let http =
+            Http::new(settings.plain, std::mem::take(&mut settings.trust)).map_err(|_| unusable(&settings.name))?;
+        Ok(Self { settings, http, cache: Cache::default() })
     }
 
     /// In paths.
@@ -233,8 +231,12 @@ impl Provider {
     /// # Errors
     /// [`OpenidError::Unavailable`], [`OpenidError::Refused`], [`OpenidError::Misconfigured`].
     pub async fn identity(&self, attempt: &Attempt, code: &str, now: Timestamp) -> Result<Identity, OpenidError> {
-        let answer = bounded(self.ask(attempt, code, now)).await;
-        if let Err(error) = &answer {
+        self.told(bounded(self.ask(attempt, code, now)).await)
+    }
+
+    /// Which check refused is for operators: it would tell an attacker how far they came. Other failures the edge logs.
+    fn told<T>(&self, answer: Result<T, OpenidError>) -> Result<T, OpenidError> {
+        if let Err(error @ OpenidError::Refused(_)) = &answer {
             tracing::warn!(provider = self.name(), %error, "nobody was signed in");
         }
         answer
@@ -294,7 +296,7 @@ impl Provider {
                 .add_extra_param("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
                 .add_extra_param("client_assertion", assertion);
         }
-        request.request_async(self.http.as_ref()).await.map_err(|error| match error {
+        request.request_async(&self.http).await.map_err(|error| match error {
             RequestTokenError::Request(error) => error.into(),
             RequestTokenError::ServerResponse(told) => match told.error() {
                 CoreErrorResponseType::InvalidGrant => OpenidError::Refused("code"),

@@ -10,6 +10,7 @@ use openidconnect::url::{Host, Url};
 use serde::Deserialize;
 
 use super::assertion::SigningKey;
+use super::http::Trust;
 
 /// What is wrong with the description; never a value of it.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,11 @@ pub(super) struct Written {
     /// PKCS#8 DER in base64, for `private_key_jwt`.
     private_key: Option<String>,
     private_key_id: Option<String>,
+    /// PEM: who signs the provider's certificates, instead of whom the system trusts.
+    ca_certificate: Option<String>,
+    /// PEM: our own certificate with its chain, and its key, for providers that ask for one (mutual TLS).
+    client_certificate: Option<String>,
+    client_certificate_key: Option<String>,
     redirect_uri: String,
     post_logout_redirect_uri: Option<String>,
     scopes: Vec<String>,
@@ -102,6 +108,8 @@ pub(super) struct Settings {
     pub userinfo_algorithms: Vec<Jws>,
     /// Development: `http` to this machine itself.
     pub plain: bool,
+    /// For the way there; taken once.
+    pub trust: Trust,
 }
 
 /// The providers of a JSON text.
@@ -151,7 +159,14 @@ fn checked(written: Written, plain: bool) -> Result<Settings, SettingsError> {
         (_, _, None) => return Err(wrong("client_secret is missing")),
         _ => None,
     };
+    let own = match (&written.client_certificate, &written.client_certificate_key) {
+        (Some(chain), Some(key)) => Some((chain.as_str(), key.as_str())),
+        (None, None) => None,
+        _ => return Err(wrong("client_certificate and client_certificate_key go together")),
+    };
+    let trust = Trust::from_pem(written.ca_certificate.as_deref(), own);
     Ok(Settings {
+        trust: trust.ok_or_else(|| wrong("a certificate or its key is not PEM"))?,
         discovery: url(&discovery, "discovery")?,
         redirect_uri: url(&written.redirect_uri, "redirect_uri")?,
         post_logout_redirect_uri: written
@@ -252,6 +267,8 @@ mod tests {
         let broken = json!([described(json!({"client_secret": secret, "kind": secret}))]).to_string();
         let error = parse(&broken, false).err().unwrap().to_string();
         assert!(!error.contains(secret), "{error}");
+        assert!(self::error(json!({"client_certificate": "x"}), false).contains("go together"));
+        assert!(self::error(json!({"ca_certificate": "x"}), false).contains("not PEM"));
         let twice = json!([described(json!({})), described(json!({}))]).to_string();
         assert!(parse(&twice, false).is_err());
         assert!(self::error(json!({"authentication": "private_key_jwt"}), false).contains("private_key is missing"));
