@@ -25,6 +25,7 @@ mod professionals;
 mod races;
 mod search;
 mod secrets;
+mod sign_in_with;
 mod statements;
 mod tls;
 mod walker;

@@ -8,7 +8,7 @@ with wanted as (
     join guardianship on guardianship.patient_id = appointment.patient_id
     join account on account.id = guardianship.account_id
     -- Whoever acts for the patient and is to be told; of what a minor keeps secret, nobody but the minor.
-    where appointment.id = $3::uuid and in_force(guardianship, $5::text::timestamptz)
+    where appointment.id = $3::uuid and account.contact is not null and in_force(guardianship, $5::text::timestamptz)
       and (guardianship.relation = 'self'
            or ('notices' = any (guardianship.rights) and appointment.secret_since is null))
     union all

@@ -6,6 +6,7 @@ use runtime::Function;
 pub const FUNCTIONS: &[Function] = &[
     fn_access_log::FUNCTION,
     fn_accounts::FUNCTION,
+    fn_sign_in_with::FUNCTION,
     fn_appointments::FUNCTION,
     fn_blocks::FUNCTION,
     fn_book::FUNCTION,

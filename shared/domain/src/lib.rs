@@ -9,6 +9,7 @@ pub mod availability;
 pub mod directory;
 pub mod guardianship;
 pub mod holidays;
+pub mod identity;
 pub mod ids;
 pub mod interval;
 pub mod notice;

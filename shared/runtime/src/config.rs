@@ -83,6 +83,8 @@ pub struct Config {
     pub aws: Option<AwsKey>,
     /// `EMERGENCY_HOURS`: how long an emergency access lasts at most, 1 to 24 (default 4).
     pub emergency_hours: u8,
+    /// `OPENID_PROVIDERS`: identity providers as a JSON list, or the path of a file that holds it: `docs/sign-in-with.md`.
+    pub openid_providers: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
     /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
@@ -145,6 +147,7 @@ impl Config {
                 hours @ 1..=24 => hours,
                 _ => return Err(ConfigError { variable: "EMERGENCY_HOURS", problem: "is not between 1 and 24" }),
             },
+            openid_providers: get("OPENID_PROVIDERS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
             edges: Settings::read(&get, development)?,

@@ -10,6 +10,7 @@ use crate::deliver::{Deliver, Subscription};
 use crate::edge::rates::Rates;
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::openid::Providers;
 use crate::seals::Seals;
 
 /// What a handler may use. Cloning is one reference count.
@@ -28,6 +29,8 @@ pub struct Parts {
     pub seals: Seals,
     /// The way out for e-mail.
     pub mail: Mailer,
+    /// With whom people may sign in.
+    pub openid: Providers,
     /// How events reach their consumers.
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod lang;
 pub mod mail;
 pub mod openapi;
+pub mod openid;
 pub mod page;
 pub mod passwords;
 pub mod people;

@@ -8,6 +8,7 @@ problem-idempotency-key-invalid = The Idempotency-Key header is not valid: 1 to 
 problem-unauthenticated = You must be signed in.
 problem-sign-in-failed = The address or the password does not match an account.
 problem-session-ended = Your session has ended: sign in again.
+problem-sign-in-refused = Signing in with this service did not succeed: please begin again.
 problem-second-factor-needed = This takes two factors at sign-in: add a second one, then sign in again.
 problem-forbidden = Your role does not allow this.
 problem-not-found = There is no such page or thing.
@@ -22,7 +23,6 @@ problem-offer-changed = The calendar has just changed: search again.
 problem-appointment-changed = The appointment has just been changed: read it again.
 problem-appointment-begun = The appointment has begun: it can no longer be changed here.
 problem-appointment-not-booked = This appointment is cancelled or was never confirmed.
-problem-account-exists = There is already an account with this address.
 problem-guardian-not-yours = This person has the same authority as you, or was not invited by you: an operator decides, on a judgment.
 problem-guardian-last = Nobody else may see this child’s documents: invite somebody first.
 problem-guardian-exists = You already act for this person, or were refused it.
@@ -40,6 +40,8 @@ problem-not-a-professional = No operator has confirmed that this account is this
 problem-professional-exists = This claim was made already, or this professional already has an account.
 problem-invitation-invalid = This code is not, or no longer, valid.
 problem-invitation-attempts = Too many wrong codes: try again tomorrow.
+problem-identity-linked = This identity is already linked to another account.
+problem-identity-incomplete = This service does not tell all that a new account needs: names and birth date.
 problem-body-too-large = What was sent is too large (64 KiB at most).
 problem-unsupported-media-type = The content must be JSON (application/json).
 problem-field-invalid = The field “{ $field }” is not valid.
@@ -86,6 +88,12 @@ invalid-near = Two numbers “latitude,longitude” are expected.
 invalid-radius-needs-near = A radius only makes sense with a place “near”.
 invalid-practitioner-or-place = Give a practitioner, a specialty or a place.
 invalid-date-bound = Two dates are expected: “ge” or “gt” before the first, “le” or “lt” before the second.
+
+# What a professional lacks
+missing-rpps = Your Pro Santé Connect identity is not an RPPS number: you are signed in as a patient.
+missing-directory = Your RPPS number is not in the directory imported here: you are signed in as a patient.
+missing-membership = No establishment counts you among its members on Carnet: ask its administrator. You are signed in as a patient.
+missing-choice = You work in several places: choose one for this session.
 
 # Dates
 weekday-1 = Monday

@@ -8,6 +8,7 @@ problem-idempotency-key-invalid = L’en-tête Idempotency-Key n’est pas valab
 problem-unauthenticated = Vous devez être connecté.
 problem-sign-in-failed = L’adresse ou le mot de passe ne correspond à aucun compte.
 problem-session-ended = Votre session est terminée : reconnectez-vous.
+problem-sign-in-refused = La connexion par ce service n’a pas abouti : recommencez.
 problem-second-factor-needed = Il faut pour cela une connexion à deux facteurs : ajoutez-en un second, puis reconnectez-vous.
 problem-forbidden = Votre rôle ne permet pas cette action.
 problem-not-found = Cette page ou cet élément n’existe pas.
@@ -22,7 +23,6 @@ problem-offer-changed = L’agenda vient de changer : relancez la recherche.
 problem-appointment-changed = Le rendez-vous vient d’être modifié : relisez-le.
 problem-appointment-begun = Le rendez-vous a commencé : il ne peut plus être modifié ici.
 problem-appointment-not-booked = Ce rendez-vous est annulé ou n’a jamais été confirmé.
-problem-account-exists = Un compte existe déjà pour cette adresse.
 problem-guardian-not-yours = Cette personne a les mêmes droits que vous, ou n’a pas été invitée par vous : la décision revient à un opérateur, sur jugement.
 problem-guardian-last = Personne d’autre ne peut consulter les documents de cet enfant : invitez d’abord quelqu’un.
 problem-guardian-exists = Vous agissez déjà pour cette personne, ou cela vous a été refusé.
@@ -40,6 +40,8 @@ problem-not-a-professional = Aucun opérateur n’a confirmé que ce compte est 
 problem-professional-exists = Cette demande existe déjà, ou ce professionnel a déjà un compte.
 problem-invitation-invalid = Ce code n’est pas, ou n’est plus, valable.
 problem-invitation-attempts = Trop de codes erronés : réessayez demain.
+problem-identity-linked = Cette identité est déjà liée à un autre compte.
+problem-identity-incomplete = Ce service ne transmet pas tout ce qu’il faut pour ouvrir un compte : nom, prénoms et date de naissance.
 problem-body-too-large = Le contenu envoyé est trop volumineux (64 Kio au plus).
 problem-unsupported-media-type = Le contenu doit être du JSON (application/json).
 problem-field-invalid = Le champ « { $field } » n’est pas valable.
@@ -86,6 +88,12 @@ invalid-near = Deux nombres « latitude,longitude » sont attendus.
 invalid-radius-needs-near = Un rayon n’a de sens qu’avec un lieu « near ».
 invalid-practitioner-or-place = Indiquez un praticien, une spécialité ou un lieu.
 invalid-date-bound = Deux dates sont attendues : « ge » ou « gt » pour la première, « le » ou « lt » pour la seconde.
+
+# Ce qui manque à un professionnel
+missing-rpps = Votre identité Pro Santé Connect n’est pas un numéro RPPS : vous êtes connecté comme patient.
+missing-directory = Votre numéro RPPS n’est pas dans l’annuaire importé ici : vous êtes connecté comme patient.
+missing-membership = Aucun établissement ne vous compte parmi ses membres sur Carnet : demandez-le à son administrateur. Vous êtes connecté comme patient.
+missing-choice = Vous exercez à plusieurs endroits : choisissez-en un pour cette session.
 
 # Dates
 weekday-1 = lundi
