@@ -1,6 +1,7 @@
 //! The audit trail is sealed, and whoever changes it afterwards is found out, superuser or not.
 
 mod reading;
+mod store;
 mod tampering;
 
 use std::path::PathBuf;
