@@ -44,6 +44,7 @@ impl Running {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let (signing, master) = database::keys();
         let process = gateway_process()
+            .env("CARNET_STATE", database::scratch().join("state").join(&port))
             .envs([("DATABASE_URL", url), ("CARNET_SIGNING_KEY", signing), ("CARNET_MASTER_KEY", master)])
             .envs([("PORT", port.as_str()), ("BIND", "127.0.0.1"), ("RUST_LOG", "error")])
             .envs(variables.iter().copied())

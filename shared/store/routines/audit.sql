@@ -26,11 +26,12 @@ $$;
 -- The last link over lines in the order they come.
 create or replace aggregate audit_head(line text, previous bytea) (sfunc = audit_link, stype = bytea);
 
--- What the next seal says, at most so many rows of it; null when no transaction has ended since the last one.
+-- What the next seal says, at most so many rows of it. Null when no transaction has ended since the last one, and when none of
+-- them left a row and the last seal is half an hour old at most: a tick that is made again makes no seal of nothing.
 --
 -- Numbers of transactions only grow, and all below the oldest under way have ended: nothing can come to a stretch that ends
 -- there, except by force. Stable, so that the rows and the oldest transaction are those of one snapshot.
-create or replace function audit_stretch(most bigint) returns jsonb language plpgsql stable
+create or replace function audit_stretch(most bigint, at timestamptz) returns jsonb language plpgsql stable
 -- Whatever the statistics say, the rows are read in the order of the index and none is kept.
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set timezone = 'UTC' as $$
 declare
@@ -76,6 +77,9 @@ begin
         where (transaction_id, seq) >= (starts_transaction, starts_seq) and (transaction_id, seq) < (ends_transaction, ends_seq)
         order by transaction_id, seq
     ) as stretch;
+    if said -> 'rows' = '0' and before.sealed_at > at - interval '30 minutes' then
+        return null;
+    end if;
     return said;
 end $$;
 

@@ -107,6 +107,7 @@ impl S3 {
             // Somebody else's copy stays.
             ("if-none-match", "*".to_owned()),
             // Asked for with a lock.
+            ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned()),
             ("x-amz-checksum-sha256", BASE64.encode(digest(&SHA256, &bytes))),
             ("x-amz-object-lock-mode", "COMPLIANCE".to_owned()),
             ("x-amz-object-lock-retain-until-date", until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
@@ -121,11 +122,12 @@ impl S3 {
         let request = request.uri(action.sign(SIGNED_FOR).as_str());
         match self.send(request, bytes.clone()).await? {
             (status, _) if status.is_success() => Ok(()),
-            (StatusCode::PRECONDITION_FAILED, _) => match self.read(name).await? {
+            // 412, or 403 of a store that looks at the lock first: perhaps it is there already.
+            (status, _) => match self.read(name).await? {
                 Some(found) if found == bytes => Ok(()),
-                _ => Err(ObjectsError::Another(name.to_owned())),
+                Some(_) => Err(ObjectsError::Another(name.to_owned())),
+                None => Err(ObjectsError::Store(format!("answered {status} to a copy"))),
             },
-            (status, _) => Err(ObjectsError::Store(format!("answered {status} to a copy"))),
         }
     }
 
