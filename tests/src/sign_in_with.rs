@@ -409,10 +409,12 @@ async fn keys_are_fetched_again_once_when_they_change_and_not_at_every_strange_t
     issuer.rotate().await;
     signed_in(&app, "franceconnect", ANGELA).await;
     assert_eq!(issuer.calls("/jwks").await, 2, "fetched again, once");
-    // Strange keys make us ask no more often than the floor allows.
+    // Strange keys make us ask no more often than the floor allows, however long this machine takes.
+    let then = app.now();
     for _ in 0..3 {
         let sent = go(&app.nobody(), "/v1/sign-in-with/franceconnect", ANGELA).await;
         issuer.behave(json!({"id_token": "unknown key"})).await;
+        app.gateway.ctx.clock.set(then);
         answer(&app, "franceconnect", &sent).await.problem(401);
         issuer.behave(json!({})).await;
     }
@@ -500,6 +502,19 @@ async fn an_identity_is_linked_by_who_is_signed_in_and_never_by_its_address() {
     ben.post("/v1/sessions/end", &json!({})).await.expect(204);
     assert_eq!(answer(&app, "franceconnect", &sent).await.problem(401), "sign-in-refused");
     assert_eq!(app.count("select count(*) from external_identity").await, 2);
+    // Unlinked, it opens nothing any more, and what it had opened has ended.
+    ben.get("/v1/sign-in-with/franceconnect/link").await.problem(401);
+    let link = "/v1/sign-in-with/franceconnect/link";
+    assert!(ada.get(link).await.expect(200)["used_at"].is_string());
+    let delete = || ada.request(axum::http::Method::DELETE, link).body(axum::body::Body::empty()).unwrap();
+    ada.send(delete()).await.expect(204);
+    assert_eq!(ada.send(delete()).await.problem(404), "not-found");
+    assert_eq!(ada.get(link).await.problem(404), "not-found");
+    assert_eq!(bearing(&app, &later).get("/v1/patients").await.problem(401), "unauthenticated");
+    // Whoever comes with it now has an account of their own.
+    let anew = signed_in(&app, "franceconnect", ANGELA).await;
+    assert_eq!(anew["account_opened"], true);
+    assert_ne!(bearing(&app, &anew).get("/v1/patients").await.expect(200), mine);
 }
 
 #[tokio::test]
@@ -609,6 +624,10 @@ async fn an_rpps_outside_the_directory_is_told_and_gives_an_account_without_a_pa
     );
     assert_eq!(bearing(&app, &paul).get("/v1/patients").await.expect(200)["items"], json!([]));
     assert_eq!(signed_in(&app, "psc", "paul").await["account_opened"], false);
+    // The only way in stays.
+    let me = bearing(&app, &paul);
+    let request = me.request(axum::http::Method::DELETE, "/v1/sign-in-with/psc/link").body(axum::body::Body::empty());
+    assert_eq!(me.send(request.unwrap()).await.problem(404), "not-found");
 }
 
 #[tokio::test]
@@ -645,5 +664,9 @@ pub async fn walk() -> BTreeSet<&'static str> {
     let back = Browser::new().sign_in(begun["authorize_url"].as_str().unwrap(), "paul").await;
     let sent = json!({"code": back["code"], "state": "not this", "ticket": begun["ticket"]});
     answer(&app, "psc", &sent).await.problem(401);
+    let me = bearing(&app, &paul);
+    me.get("/v1/sign-in-with/psc/link").await.expect(200);
+    let request = me.request(axum::http::Method::DELETE, "/v1/sign-in-with/psc/link").body(axum::body::Body::empty());
+    me.send(request.unwrap()).await.expect(204);
     app.db.seen.lock().unwrap().clone()
 }

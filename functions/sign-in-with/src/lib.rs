@@ -1,6 +1,7 @@
 //! Sign in with Pro Santé Connect or FranceConnect, and link such an identity to an account.
 
 mod answer;
+mod identities;
 
 use axum::Json;
 use axum::extract::State;
@@ -35,7 +36,7 @@ fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(start))
-        .routes(routes!(link))
+        .routes(routes!(link, identities::read, identities::unlink))
         .routes(routes!(answer::answer))
         .routes(routes!(choose))
 }

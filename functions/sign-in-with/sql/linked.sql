@@ -1,0 +1,4 @@
+-- The actor's identity of a provider.
+-- $1 who   $2 provider
+select jsonb_build_object('linked_at', linked_at, 'used_at', used_at)
+from external_identity where account_id = ($1::jsonb ->> 'account')::uuid and provider = $2::text
