@@ -67,6 +67,8 @@ async fn another_parent_comes_in_by_a_code_and_does_what_their_rights_say() {
     assert_eq!(after["rights"], json!(["documents"]));
     ben.get(&format!("/v1/appointments/{}", booked["id"].as_str().unwrap())).await.problem(404);
     assert_eq!(book_for(&ben, &child, &slots[1]).await.problem(404), "not-found");
+    let me = ben.get("/v1/me").await.expect(200);
+    assert_eq!(me["guardianships"][1]["rights"], json!(["documents"]), "by which they find what they may leave");
     // Nobody raises their own rights.
     let more = json!({"rights": ["book", "documents"]});
     let refused = ben.post(&format!("/v1/guardianships/{guardianship}/rights"), &more).await;
@@ -192,7 +194,7 @@ async fn a_code_is_good_once_for_seven_days_and_not_for_who_guesses() {
     let (ada, ben, eve) = (app.patient().await, app.patient().await, app.patient().await);
     let child = child(&ada, "2019-09-01").await;
     let code = invite(&ada, &child, &["book"]).await;
-    assert_eq!(app.count("select count(*) from invitation where code_hash like '%-%-%'").await, 0);
+    assert_eq!(app.count("select count(*) from invitation where code_hash like '____-____-____'").await, 0);
     let accept = async |who: &Client, code: &str| who.post("/v1/guardianships", &json!({"code": code})).await;
     assert_eq!(accept(&ada, &code).await.problem(409), "guardian-exists", "she acts already");
     accept(&ben, &code.to_lowercase().replace('-', " ")).await.expect(201);
@@ -327,8 +329,12 @@ async fn an_invitation_for_oneself_is_for_nobody_else() {
     let app = App::start().await;
     let (ada, ben) = (app.patient().await, app.patient().await);
     let child = child(&ada, "2010-05-01").await;
-    let invitation =
-        ada.post(&format!("/v1/patients/{child}/guardians"), &json!({"relation": "self"})).await.expect(201);
+    let wish = json!({"relation": "self"});
+    // Who has not all rights would raise their own by passing for the child.
+    bring_in(&ada, &ben, &child, &["documents"]).await;
+    assert_eq!(ben.post(&format!("/v1/patients/{child}/guardians"), &wish).await.problem(422), "field-invalid");
+    let ben = app.patient().await;
+    let invitation = ada.post(&format!("/v1/patients/{child}/guardians"), &wish).await.expect(201);
     let refused = ben.post("/v1/guardianships", &json!({"code": invitation["code"]})).await;
     assert_eq!(refused.problem(409), "invitation-not-yours");
 }

@@ -120,3 +120,35 @@ fn every_variable_is_in_the_documentation() {
     let missing: Vec<_> = read.iter().filter(|name| !said.contains(&format!("| `{name}` |"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn no_two_types_of_the_api_have_one_name() {
+    let mut names = BTreeMap::<String, String>::new();
+    let mut folders = vec![root().join("functions"), root().join("shared")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = if path.extension().is_some_and(|it| it == "rs") {
+                std::fs::read_to_string(&path).unwrap()
+            } else {
+                continue;
+            };
+            // The description keeps one schema a name: a second one would take the place of the first.
+            for described in text.split("ToSchema)").skip(1) {
+                let line = described.lines().find(|line| line.contains("struct ") || line.contains("enum "));
+                let Some(name) = line.and_then(|line| {
+                    line.split(&[' ', '<', '(', ';'][..]).skip_while(|it| !["struct", "enum"].contains(it)).nth(1)
+                }) else {
+                    continue;
+                };
+                let earlier = names.insert(name.to_owned(), path.display().to_string());
+                assert!(earlier.is_none() || name.starts_with('$'), "{name}: {} and {earlier:?}", path.display());
+            }
+        }
+    }
+    assert!(names.len() > 30, "{names:?}");
+}

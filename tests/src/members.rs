@@ -183,6 +183,19 @@ async fn a_practitioner_becomes_a_member_by_their_validated_account() {
     assert_eq!(refused.problem(409), "not-a-professional");
 }
 
+#[tokio::test]
+async fn loading_the_fixtures_again_changes_nothing() {
+    let app = App::start().await;
+    let pg = store::pg::Pg::lazy(&app.url, 2).unwrap();
+    let again = gateway::fixtures::load_with(&pg, &app.gateway.ctx).await.unwrap();
+    assert_eq!((again.changed, again.staff), (0, 7));
+    assert_eq!(app.count("select count(*) from site where establishment_id is null").await, 0);
+    let several = "select count(*) from (select from site group by establishment_id having count(*) > 1) e";
+    assert_eq!(app.count(several).await, 3);
+    let sign_ins = gateway::fixtures::demo_accounts().unwrap();
+    assert_eq!(sign_ins.iter().filter(|it| it.role.is_some()).count(), 7);
+}
+
 /// Calls every statement of these functions.
 pub async fn walk(app: &App) {
     let administrator = app.staff("administrator-pentes").await;

@@ -54,7 +54,7 @@ async fn list(
 /// Whom.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Whom {
+struct ShutOutWish {
     practitioner: PractitionerId,
 }
 
@@ -69,10 +69,10 @@ enum Outcome {
 /// Shuts a professional out, with all who work for them: they see nothing of the patient any longer, not even in an
 /// emergency, and cannot be booked. Not while a visit with them lies ahead.
 #[utoipa::path(post, path = "/v1/patients/{id}/blocks", operation_id = "shut_out", tag = "patients",
-    request_body = Whom, params(("id" = PatientId, Path)),
+    request_body = ShutOutWish, params(("id" = PatientId, Path)),
     responses((status = 201, body = Block), (status = 409, description = "A visit with them lies ahead.")))]
 async fn create(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>, Input(whom): Input<Whom>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>, Input(whom): Input<ShutOutWish>,
 ) -> Result<(StatusCode, Json<Block>), Problem> {
     let parameters = params![actor.who(ctx.now()), id.as_uuid(), whom.practitioner.as_uuid()];
     match ctx.db.one(&SHUT_OUT, parameters).await? {
@@ -84,10 +84,10 @@ async fn create(
 
 /// Lets a professional in again.
 #[utoipa::path(post, path = "/v1/patients/{id}/blocks/lift", operation_id = "lift_block", tag = "patients",
-    request_body = Whom, params(("id" = PatientId, Path)),
+    request_body = ShutOutWish, params(("id" = PatientId, Path)),
     responses((status = 200, body = Block), (status = 404, description = "They are not shut out.")))]
 async fn lift(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>, Input(whom): Input<Whom>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>, Input(whom): Input<ShutOutWish>,
 ) -> Result<Json<Block>, Problem> {
     let parameters = params![actor.who(ctx.now()), id.as_uuid(), whom.practitioner.as_uuid()];
     Ok(Json(ctx.db.optional(&LIFT, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?))

@@ -3,8 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::Timestamp;
 use domain::access::Role;
-use domain::ids::{AccountId, EstablishmentId, MembershipId, PractitionerId, ProfessionalId};
+use domain::age::{Kin, Rights};
+use domain::guardianship::Claim;
+use domain::ids::{
+    AccountId, EstablishmentId, GuardianshipId, MembershipId, PatientId, PractitionerId, ProfessionalId,
+};
 use runtime::{Actor, Ctx, Function, Input, Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,11 +42,25 @@ struct Capacity {
 
 /// A claim to be somebody of the directory.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-struct Claim {
+struct OwnClaim {
     id: ProfessionalId,
     practitioner: PractitionerId,
     /// `pending`, `validated`, `refused` or `suspended`.
     state: String,
+}
+
+/// For whom one acts.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct OwnGuardianship {
+    id: GuardianshipId,
+    patient: PatientId,
+    relation: Kin,
+    /// What the caller may do now.
+    rights: Rights,
+    state: Claim,
+    /// When that ends by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
 }
 
 /// Who asks.
@@ -60,8 +79,10 @@ struct Me {
     practitioner: Option<PractitionerId>,
     /// Everything the caller may act as.
     capacities: Vec<Capacity>,
+    /// For whom the caller acts, themself included.
+    guardianships: Vec<OwnGuardianship>,
     /// The caller's latest claim to be a professional.
-    professional: Option<Claim>,
+    professional: Option<OwnClaim>,
 }
 
 /// Says who the caller is, in what capacity the session acts, and in which others it could.

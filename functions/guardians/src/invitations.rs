@@ -35,7 +35,7 @@ pub(crate) struct NewInvitation {
 
 /// A code to pass on. It is told here and never again.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Invitation {
+pub(crate) struct GuardianInvitation {
     id: InvitationId,
     /// Good once, for whoever has it.
     code: String,
@@ -46,10 +46,10 @@ pub(crate) struct Invitation {
 /// Invites another person to act for a patient. The code is good for seven days; the caller passes it on.
 #[utoipa::path(post, path = "/v1/patients/{id}/guardians", operation_id = "invite_guardian", tag = "guardians",
     request_body = NewInvitation, params(("id" = PatientId, Path)),
-    responses((status = 201, body = Invitation), (status = 409, description = "The patient is of age, or has an account.")))]
+    responses((status = 201, body = GuardianInvitation), (status = 409, description = "The patient is of age, or has an account.")))]
 pub(crate) async fn invite(
     State(ctx): State<Ctx>, actor: Actor, Segment(patient): Segment<PatientId>, Input(new): Input<NewInvitation>,
-) -> Result<(StatusCode, Json<Invitation>), Problem> {
+) -> Result<(StatusCode, Json<GuardianInvitation>), Problem> {
     let now = ctx.now();
     let circle = circle(&ctx, &actor, Some(patient), None, "create").await?;
     let rights: Rights =
@@ -63,13 +63,13 @@ pub(crate) async fn invite(
     });
     let written = ctx.db.optional(&INVITE, params![actor.who(now), wish]).await?;
     written.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    Ok((StatusCode::CREATED, Json(Invitation { id, code, expires_at })))
+    Ok((StatusCode::CREATED, Json(GuardianInvitation { id, code, expires_at })))
 }
 
 /// What was passed on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Code {
+pub(crate) struct GuardianCode {
     #[schema(value_type = String, max_length = 40, pattern = r"^[^\x00]*$")]
     code: Words<40>,
 }
@@ -86,12 +86,12 @@ enum Acceptance {
 
 /// Takes up an invitation. After ten wrong codes in a day no code is good until the next.
 #[utoipa::path(post, path = "/v1/guardianships", operation_id = "accept_guardianship", tag = "guardians",
-    request_body = Code,
+    request_body = GuardianCode,
     responses((status = 201, body = Guardian), (status = 422, description = "The code is not good."),
               (status = 409, description = "For another person, or there already."),
               (status = 429, description = "Too many wrong codes.")))]
 pub(crate) async fn accept(
-    State(ctx): State<Ctx>, actor: Actor, Input(given): Input<Code>,
+    State(ctx): State<Ctx>, actor: Actor, Input(given): Input<GuardianCode>,
 ) -> Result<(StatusCode, Json<Guardian>), Problem> {
     let hash = hash_code(&ctx.keys, &given.code);
     let accepted = ctx.db.one(&ACCEPT, params![actor.who(ctx.now()), hash]).await.map_err(|error| {

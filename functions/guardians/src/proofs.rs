@@ -117,7 +117,7 @@ enum Finding {
 /// A decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Decision {
+pub(crate) struct GuardianshipDecision {
     state: Finding,
     /// A judgment extends it beyond the coming of age.
     #[serde(default)]
@@ -131,10 +131,11 @@ pub(crate) struct Decision {
 
 /// Decides on a claim, or on a dispute. What is refused has ended by the next request.
 #[utoipa::path(post, path = "/v1/guardianships/{id}/decision", operation_id = "decide_guardianship", tag = "guardians",
-    request_body = Decision, params(("id" = GuardianshipId, Path)),
+    request_body = GuardianshipDecision, params(("id" = GuardianshipId, Path)),
     responses((status = 200, body = Guardian), (status = 409, description = "Nothing was shown yet.")))]
 pub(crate) async fn decide(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<GuardianshipId>, Input(decision): Input<Decision>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<GuardianshipId>,
+    Input(decision): Input<GuardianshipDecision>,
 ) -> Result<Json<Guardian>, Problem> {
     let rights: Option<Rights> = decision.rights.map(|rights| rights.into_iter().collect());
     let wish = json!({

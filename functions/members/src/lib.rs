@@ -74,15 +74,15 @@ async fn list(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Page<Member>>
 /// Whom.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Whom {
+struct Colleague {
     practitioner: PractitionerId,
 }
 
 /// Makes a member of a practitioner who practises at a site of the establishment and whose account was validated.
-#[utoipa::path(post, path = "/v1/members", operation_id = "add_member", tag = "members", request_body = Whom,
+#[utoipa::path(post, path = "/v1/members", operation_id = "add_member", tag = "members", request_body = Colleague,
     responses((status = 201, body = Member), (status = 409, description = "A member already, or nobody's account.")))]
 async fn add(
-    State(ctx): State<Ctx>, actor: Actor, Input(whom): Input<Whom>,
+    State(ctx): State<Ctx>, actor: Actor, Input(whom): Input<Colleague>,
 ) -> Result<(StatusCode, Json<Member>), Problem> {
     let parameters = params![actor.who(ctx.now()), Uuid::now_v7(), whom.practitioner.as_uuid()];
     let added = ctx.db.optional(&ADD, parameters).await.map_err(|error| {
@@ -116,11 +116,11 @@ async fn end(
 
 /// Lets a nurse or a secretary work for a practitioner of the establishment.
 #[utoipa::path(post, path = "/v1/members/{id}/attachments", operation_id = "attach_member", tag = "members",
-    request_body = Whom, params(("id" = MembershipId, Path)),
+    request_body = Colleague, params(("id" = MembershipId, Path)),
     responses((status = 204, description = "They work for them from the next request on."),
               (status = 404, description = "No such member of staff or practitioner here.")))]
 async fn attach(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<MembershipId>, Input(whom): Input<Whom>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<MembershipId>, Input(whom): Input<Colleague>,
 ) -> Result<StatusCode, Problem> {
     let parameters = params![actor.who(ctx.now()), id.as_uuid(), whom.practitioner.as_uuid()];
     ctx.db.optional(&ATTACH, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
@@ -129,11 +129,11 @@ async fn attach(
 
 /// Ends a member's working for a practitioner.
 #[utoipa::path(post, path = "/v1/members/{id}/attachments/end", operation_id = "detach_member", tag = "members",
-    request_body = Whom, params(("id" = MembershipId, Path)),
+    request_body = Colleague, params(("id" = MembershipId, Path)),
     responses((status = 204, description = "They work for them no longer."),
               (status = 404, description = "They do not.")))]
 async fn detach(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<MembershipId>, Input(whom): Input<Whom>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<MembershipId>, Input(whom): Input<Colleague>,
 ) -> Result<StatusCode, Problem> {
     let parameters = params![actor.who(ctx.now()), id.as_uuid(), whom.practitioner.as_uuid()];
     ctx.db.optional(&DETACH, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;

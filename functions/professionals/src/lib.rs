@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use domain::Timestamp;
 use domain::ids::{PractitionerId, ProfessionalId};
 use domain::person::fold;
-use domain::professional::{self, Verdict};
+use domain::professional::{self, ProfessionalVerdict};
 use runtime::page::{Limit, Page};
 use runtime::people::SealedPerson;
 use runtime::{Actor, Ctx, Function, Input, Kind, Params, Problem, Segment, Words};
@@ -34,7 +34,7 @@ fn router() -> OpenApiRouter<Ctx> {
 /// Who one claims to be.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Claim {
+struct ProfessionalClaim {
     /// The number in the national directory (RPPS).
     #[schema(value_type = String, max_length = 20, example = "99900000011")]
     rpps: Words<20>,
@@ -72,7 +72,7 @@ struct Professional {
     /// As the directory has it.
     name: String,
     profession: String,
-    state: professional::State,
+    state: professional::ProfessionalState,
     #[schema(value_type = String, format = DateTime)]
     applied_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -83,11 +83,11 @@ struct Professional {
 
 /// Claims to be a professional: the directory must know the number, the name and the profession. An operator decides.
 #[utoipa::path(post, path = "/v1/professionals", operation_id = "apply_as_professional", tag = "professionals",
-    request_body = Claim,
+    request_body = ProfessionalClaim,
     responses((status = 201, body = Professional), (status = 422, description = "The directory says otherwise."),
               (status = 409, description = "Claimed already.")))]
 async fn apply(
-    State(ctx): State<Ctx>, actor: Actor, Input(claim): Input<Claim>,
+    State(ctx): State<Ctx>, actor: Actor, Input(claim): Input<ProfessionalClaim>,
 ) -> Result<(StatusCode, Json<Professional>), Problem> {
     let who = actor.who(ctx.now());
     let (rpps, profession) = (claim.rpps.trim(), claim.profession.trim());
@@ -113,7 +113,7 @@ async fn apply(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    state: Option<professional::State>,
+    state: Option<professional::ProfessionalState>,
     #[serde(default)]
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Limit<50, 200>,
@@ -125,21 +125,21 @@ struct Filter {
 async fn list(
     State(ctx): State<Ctx>, actor: Actor, Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Professional>>, Problem> {
-    let state = filter.state.map(professional::State::name);
+    let state = filter.state.map(professional::ProfessionalState::name);
     let items = ctx.db.many(&LIST, params![actor.who(ctx.now()), state, filter.limit.get()]).await?;
     Ok(Json(Page { items, next_cursor: None }))
 }
 
 #[derive(Debug, Deserialize)]
 struct Current {
-    state: professional::State,
+    state: professional::ProfessionalState,
 }
 
 /// What an operator decides, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Decision {
-    decision: Verdict,
+struct ProfessionalDecision {
+    decision: ProfessionalVerdict,
     #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[^\x00]*$")]
     reason: Words<500>,
 }
@@ -147,10 +147,11 @@ struct Decision {
 /// Validates, refuses, suspends or reinstates. A suspension is felt at the next request: the account works nowhere, and
 /// families can book nothing with them.
 #[utoipa::path(post, path = "/v1/professionals/{id}/decision", operation_id = "decide_professional", tag = "professionals",
-    request_body = Decision, params(("id" = ProfessionalId, Path)),
+    request_body = ProfessionalDecision, params(("id" = ProfessionalId, Path)),
     responses((status = 200, body = Professional), (status = 409, description = "Not in its present state.")))]
 async fn decide(
-    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<ProfessionalId>, Input(decision): Input<Decision>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<ProfessionalId>,
+    Input(decision): Input<ProfessionalDecision>,
 ) -> Result<Json<Professional>, Problem> {
     let who = actor.who(ctx.now());
     let current = ctx.db.optional(&CURRENT, params![who.clone(), id.as_uuid()]).await?;

@@ -171,7 +171,8 @@ impl Circle {
         Self::may_touch(me, other)
     }
 
-    /// Whether another may be brought in with these rights: an adult for a minor, or the minor themselves.
+    /// Whether another may be brought in with these rights: an adult for a minor, or the minor themselves, who has all
+    /// rights: whoever has not got them all would else raise their own by passing for the child.
     ///
     /// # Errors
     /// Why not.
@@ -184,7 +185,9 @@ impl Circle {
             if self.guardians.iter().any(|it| it.relation == Kin::Oneself) {
                 return Err(Refusal::HasAccount);
             }
-            return if has_reached(self.birth_date, Change::OwnAccount, now) { Ok(()) } else { Err(Refusal::TooYoung) };
+            if !has_reached(self.birth_date, Change::OwnAccount, now) {
+                return Err(Refusal::TooYoung);
+            }
         }
         if rights.is_subset(&me.rights) { Ok(()) } else { Err(Refusal::MoreThanYours) }
     }
@@ -273,8 +276,12 @@ mod tests {
         };
         let born = |date: &str| Circle { version: 1, birth_date: date.parse().unwrap(), guardians: vec![me.clone()] };
         let none = Rights::new();
+        let all: Rights = Right::ALL.into();
         assert_eq!(born("2011-03-03").invite(Kin::Oneself, &none, now()), Err(Refusal::TooYoung));
-        assert_eq!(born("2011-03-02").invite(Kin::Oneself, &none, now()), Ok(()));
+        assert_eq!(born("2011-03-02").invite(Kin::Oneself, &all, now()), Ok(()));
+        let mut less = born("2011-03-02");
+        less.guardians[0].rights.remove(&Right::Book);
+        assert_eq!(less.invite(Kin::Oneself, &all, now()), Err(Refusal::MoreThanYours));
         assert_eq!(born("2008-03-02").invite(Kin::Parent, &none, now()), Err(Refusal::OfAge));
         let mut linked = born("2010-01-01");
         linked.guardians.push(Guardian { id: id(1), mine: false, relation: Kin::Oneself, ..me.clone() });

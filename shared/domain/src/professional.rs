@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum State {
+pub enum ProfessionalState {
     /// Made, and not yet looked at.
     Pending,
     /// An operator has seen who it is.
@@ -17,7 +17,7 @@ pub enum State {
     Suspended,
 }
 
-impl State {
+impl ProfessionalState {
     /// As in the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Verdict {
+pub enum ProfessionalVerdict {
     /// It is them.
     Validate,
     /// It is not.
@@ -44,7 +44,7 @@ pub enum Verdict {
     Reinstate,
 }
 
-impl Verdict {
+impl ProfessionalVerdict {
     /// The past fact that it makes.
     pub const fn event(self) -> &'static str {
         match self {
@@ -56,11 +56,13 @@ impl Verdict {
     }
 
     /// What the claim becomes; none when that cannot be done with it as it stands.
-    pub const fn on(self, state: State) -> Option<State> {
+    pub const fn on(self, state: ProfessionalState) -> Option<ProfessionalState> {
         match (state, self) {
-            (State::Pending, Self::Validate) | (State::Suspended, Self::Reinstate) => Some(State::Validated),
-            (State::Pending, Self::Refuse) => Some(State::Refused),
-            (State::Validated, Self::Suspend) => Some(State::Suspended),
+            (ProfessionalState::Pending, Self::Validate) | (ProfessionalState::Suspended, Self::Reinstate) => {
+                Some(ProfessionalState::Validated)
+            }
+            (ProfessionalState::Pending, Self::Refuse) => Some(ProfessionalState::Refused),
+            (ProfessionalState::Validated, Self::Suspend) => Some(ProfessionalState::Suspended),
             _ => None,
         }
     }
@@ -72,11 +74,20 @@ mod tests {
 
     #[test]
     fn a_refused_claim_stays_refused_and_only_the_suspended_come_back() {
-        for verdict in [Verdict::Validate, Verdict::Refuse, Verdict::Suspend, Verdict::Reinstate] {
-            assert_eq!(verdict.on(State::Refused), None);
-            assert_eq!(verdict.on(State::Suspended).is_some(), verdict == Verdict::Reinstate);
+        for verdict in [
+            ProfessionalVerdict::Validate,
+            ProfessionalVerdict::Refuse,
+            ProfessionalVerdict::Suspend,
+            ProfessionalVerdict::Reinstate,
+        ] {
+            assert_eq!(verdict.on(ProfessionalState::Refused), None);
+            assert_eq!(verdict.on(ProfessionalState::Suspended).is_some(), verdict == ProfessionalVerdict::Reinstate);
         }
-        assert_eq!(Verdict::Validate.on(State::Pending), Some(State::Validated));
-        assert_eq!(Verdict::Suspend.on(State::Pending), None, "who was never validated has nothing to be suspended");
+        assert_eq!(ProfessionalVerdict::Validate.on(ProfessionalState::Pending), Some(ProfessionalState::Validated));
+        assert_eq!(
+            ProfessionalVerdict::Suspend.on(ProfessionalState::Pending),
+            None,
+            "who was never validated has nothing to be suspended"
+        );
     }
 }

@@ -43,7 +43,7 @@ begin
     perform from guardianship inviter
     where inviter.account_id = i.invited_by and inviter.patient_id = p.id and inviter.relation <> 'self'
       and 'documents' = any (effective_rights(inviter, at)) and i.rights <@ effective_rights(inviter, at);
-    if not found and i.relation <> 'self' then
+    if not found then
         return jsonb_build_object('outcome', 'no_code');
     end if;
     select patient.* into mine from guardianship own join patient on patient.id = own.patient_id

@@ -29,7 +29,8 @@ pub const MONDAY: &str = "2026-03-02T08:00:00Z";
 
 /// A database that counts what it is asked.
 pub struct Counting {
-    inner: Pg,
+    /// Gone with the test: the gateway's parts hold each other, and would keep its connections until the run ends.
+    inner: Mutex<Option<Pg>>,
     /// Statements so far.
     pub count: AtomicUsize,
     /// Their texts.
@@ -40,7 +41,8 @@ impl Db for Counting {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.seen.lock().unwrap().insert(sql);
-        self.inner.rows(sql, params)
+        let inner = self.inner.lock().unwrap().clone();
+        Box::pin(async move { inner.expect("the test is still under way").rows(sql, params).await })
     }
 }
 
@@ -76,7 +78,8 @@ impl App {
         config.smtp_url.get_or_insert(smtp);
         let inner = Pg::with_role(&url, 16, config.database_role.as_deref()).unwrap();
         let owner = Pg::lazy(&url, 4).unwrap();
-        let db = Arc::new(Counting { inner, count: AtomicUsize::new(0), seen: Mutex::default() });
+        let db =
+            Arc::new(Counting { inner: Mutex::new(Some(inner)), count: AtomicUsize::new(0), seen: Mutex::default() });
         let gateway = gateway::serve::gateway(&config, db.clone(), clock, Some(mailbox.clone())).unwrap();
         Self { gateway, db, mailbox, url, owner, people: AtomicU32::new(0) }
     }
@@ -161,7 +164,8 @@ impl App {
 
     /// The product loses its database.
     pub async fn close_database(&self) {
-        self.db.inner.close().await;
+        let inner = self.db.inner.lock().unwrap().clone();
+        inner.unwrap().close().await;
     }
 
     /// Rows of a query, each its first column as JSON.
@@ -217,9 +221,10 @@ impl App {
     }
 }
 
-/// Whatever a test is about, nothing it did may have put a secret into a log.
+/// Whatever a test is about, nothing it did may have put a secret into a log. Its connections are given back.
 impl Drop for App {
     fn drop(&mut self) {
+        drop(self.db.inner.lock().unwrap().take());
         if !std::thread::panicking() {
             assert_eq!(super::logs::leaked(), Vec::<String>::new());
         }
