@@ -3,6 +3,9 @@
 
 mod support;
 
+mod account_end;
+mod account_life;
+mod account_mail;
 mod accounts;
 mod at_once;
 mod booking;

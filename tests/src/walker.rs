@@ -14,7 +14,14 @@ fn body(path: &str) -> Value {
         "/v1/appointments" | "/v1/holds" | "/v1/appointments/{id}/move" => json!({"slot": "x"}),
         "/v1/appointments/{id}/cancellation" => json!({"reason": "x"}),
         "/v1/patients" => json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}),
-        "/v1/sessions/end" => json!({}),
+        "/v1/sessions/end"
+        | "/v1/sessions/end-all"
+        | "/v1/sessions/{id}"
+        | "/v1/accounts/email-verification/request" => json!({}),
+        "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation" => json!({"token": "x"}),
+        "/v1/accounts/password" => json!({"current_password": "x", "password": "une autre phrase longue"}),
+        "/v1/accounts/email-change" => json!({"email": "x@famille.example", "password": "x"}),
+        "/v1/accounts/closure" => json!({"password": "x"}),
         other => panic!("say what to send to {other}"),
     }
 }
@@ -59,7 +66,7 @@ async fn what_belongs_to_another_patient_does_not_exist() {
         assert_eq!(call(&ben, &route.method, &path, &route.path).await, 404, "{} {}", route.method, route.path);
         walked += 1;
     }
-    assert_eq!(walked, 3, "routes on an appointment");
+    assert_eq!(walked, 4, "routes on an appointment, and one on a session");
     // Routes where the other's patient is named in the body or the query.
     for path in ["/v1/appointments", "/v1/holds"] {
         let wish = json!({"slot": slots[1]["slot"], "patient": ada.patient});

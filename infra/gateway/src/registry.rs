@@ -4,6 +4,7 @@ use runtime::Function;
 
 /// All functions, by name.
 pub const FUNCTIONS: &[Function] = &[
+    fn_account_mail::FUNCTION,
     fn_accounts::FUNCTION,
     fn_appointments::FUNCTION,
     fn_book::FUNCTION,
@@ -15,6 +16,7 @@ pub const FUNCTIONS: &[Function] = &[
     fn_notify::FUNCTION,
     fn_search::FUNCTION,
     fn_send_reminders::FUNCTION,
+    fn_tend_accounts::FUNCTION,
 ];
 
 /// The function of that name.

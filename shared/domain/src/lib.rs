@@ -8,6 +8,7 @@ pub mod directory;
 pub mod holidays;
 pub mod ids;
 pub mod interval;
+pub mod letter;
 pub mod notice;
 pub mod person;
 pub mod slot_token;

@@ -1,5 +1,7 @@
 //! What people say of themselves, parsed. An error's text is a code, for which the edge has words.
 
+pub mod password;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

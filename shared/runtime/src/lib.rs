@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 mod ctx;
 pub mod deliver;
+pub mod device;
 pub mod edge;
 pub mod events;
 pub mod function;

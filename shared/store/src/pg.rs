@@ -128,6 +128,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
+        (20_261_124_000_010, "account_life", include_str!("../migrations/20261124000010_account_life.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

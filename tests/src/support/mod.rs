@@ -6,4 +6,4 @@ pub mod database;
 pub mod logs;
 
 pub use app::App;
-pub use client::Client;
+pub use client::{Answer, Client};
