@@ -5,12 +5,20 @@ import schemathesis
 DATES = {("range-reversed", "from"), ("beyond-horizon", "from"), ("beyond-horizon", "to")}
 CURSOR = {("field-invalid", "cursor")}
 BIRTH = {("field-invalid", "birth_date")}
+TOKEN = {("link-invalid", "token")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
 ALLOWED = {
     "GET /v1/practitioners": CURSOR | {("beyond-horizon", "free_on"), ("field-invalid", "radius_km")},
     "GET /v1/slots": CURSOR | DATES | {("range-too-long", "to"), ("field-missing", "practitioner")},
     "GET /v1/appointments": CURSOR | DATES,
-    "POST /v1/accounts": BIRTH | {("field-invalid", "email")},
+    "POST /v1/accounts": BIRTH | {("field-invalid", "email"), ("field-invalid", "password")},
+    "POST /v1/accounts/email-verification": TOKEN,
+    "POST /v1/accounts/password-reset": TOKEN,
+    "POST /v1/accounts/password": {("password-wrong", "current_password")},
+    "POST /v1/accounts/email-change": {("field-invalid", "email"), ("password-wrong", "password")},
+    "POST /v1/accounts/email-change/confirmation": TOKEN,
+    "POST /v1/accounts/email-change/refusal": TOKEN,
+    "POST /v1/accounts/closure": {("password-wrong", "password")},
     "POST /v1/patients": BIRTH,
     "POST /v1/appointments": KEY,
     "POST /v1/holds": KEY,

@@ -93,6 +93,18 @@ async fn an_old_address_that_says_nothing_for_a_week_lets_go() {
 }
 
 #[tokio::test]
+async fn a_flood_of_wishes_does_not_silence_the_old_address() {
+    let app = App::start().await;
+    let ada = verified(&app, OLD).await;
+    for _ in 0..7 {
+        ask(&ada, NEW).await.expect(202);
+        app.settle().await;
+    }
+    assert_eq!(app.mails(NEW).len(), 5);
+    assert_eq!(subjects(&app, OLD).iter().filter(|subject| *subject == "Votre compte change d’adresse").count(), 7);
+}
+
+#[tokio::test]
 async fn the_old_mailbox_can_refuse_a_change_and_everybody_is_signed_out() {
     let app = App::start().await;
     let ada = verified(&app, OLD).await;

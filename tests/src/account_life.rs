@@ -154,6 +154,12 @@ async fn a_mailbox_is_not_filled_through_us() {
     app.settle().await;
     let of = |subject| subjects(&app, "ada@famille.example").into_iter().filter(|each| each == subject).count();
     assert_eq!((of("Confirmez votre adresse"), of("Choisir un nouveau mot de passe")), (5, 5));
+    // Nor by opening account after account.
+    for _ in 0..7 {
+        opened(&app, "ben@famille.example").await;
+    }
+    app.settle().await;
+    assert_eq!(app.mails("ben@famille.example").len(), 5);
     app.later(SignedDuration::from_hours(25));
     app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": ada.email})).await.expect(202);
     app.settle().await;

@@ -15,6 +15,7 @@ const EMAIL: &str = "ada@famille.example";
 async fn a_letter_says_what_to_do_and_nothing_of_anybody() {
     let app = App::start().await;
     let ada = opened(&app, EMAIL).await;
+    app.settle().await;
     app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": EMAIL})).await.expect(202);
     app.settle().await;
     let change = json!({"current_password": PHRASE, "password": OTHER});

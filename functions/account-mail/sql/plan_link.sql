@@ -1,6 +1,7 @@
--- Plans the letter that carries a link, once per event; not the sixth of its kind to an account in a day. To an address
+-- Plans the letter that carries a link, once per event; not the sixth of its kind to an address in a day. To an address
 -- that another account has shown to be its own no link goes: its holder hears of the claim. A new password is for the
--- account that has shown the address, or else for the oldest that claims it.
+-- account that has shown the address, or else for the oldest that claims it. What lets an old address object to a change is
+-- not counted: a flood of wishes must not silence it.
 -- $1 event   $2 link   $3 now   $4 how many a day
 with link as (
     select * from account_link where id = $2::uuid
@@ -34,18 +35,20 @@ with link as (
     where not exists (select from letter where letter.event_id = $1::uuid and letter.account_id = wanted.account_id
                         and letter.kind = wanted.kind and letter.addressee = wanted.addressee)
 ), counted as (
-    insert into letter_allowance as so_far (account_id, kind, day, letters)
-    select account_id, kind, ($3::text::timestamptz at time zone 'UTC')::date, 1 from fresh
+    insert into letter_allowance as so_far (address, kind, day, letters)
+    select encode(sha256(convert_to(link.email_lookup || '/' || today, 'UTF8')), 'hex'), fresh.kind, today, 1
+    from fresh, link, date(($3::text::timestamptz at time zone 'UTC')) today
+    where fresh.kind <> 'leave-email'
     on conflict on constraint letter_allowance_pkey
         do update set letters = so_far.letters + 1 where so_far.letters < $4::int8
-    returning account_id
+    returning kind
 ), planned as (
     insert into letter (event_id, account_id, kind, addressee, link_id, email_change_id, state, why, planned_at, settled_at)
     select $1::uuid, fresh.account_id, fresh.kind, fresh.addressee, fresh.link_id, fresh.change_id,
-           case when counted.account_id is null then 'skipped' else 'planned' end,
-           case when counted.account_id is null then 'enough today' end,
-           $3::text::timestamptz, case when counted.account_id is null then $3::text::timestamptz end
-    from fresh left join counted on counted.account_id = fresh.account_id
+           case when enough then 'skipped' else 'planned' end, case when enough then 'enough today' end,
+           $3::text::timestamptz, case when enough then $3::text::timestamptz end
+    from fresh, lateral (
+        select fresh.kind <> 'leave-email' and not exists (select from counted) as enough) so_far
     on conflict on constraint letter_once do nothing
     returning id
 )

@@ -36,7 +36,7 @@ const WAITING: Statement<Waiting> = statement!("waiting");
 
 /// Twice [`runtime::mail::CONVERSATION`]; a sender killed in the middle delays a letter by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
-/// Letters of one kind with a link to an account in a day: nobody fills somebody's mailbox through us.
+/// Letters of one kind that ask for something to an address in a day: nobody fills somebody's mailbox through us.
 const A_DAY: i64 = 5;
 
 /// What an event says: nothing personal.

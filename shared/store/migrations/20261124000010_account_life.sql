@@ -75,11 +75,12 @@ create table letter (
 create index letter_account on letter (account_id);
 create index letter_link on letter (link_id) where link_id is not null;
 
--- How many letters with a link an account was sent in a day (UTC), by kind: a counter, so that many asked for at once count.
+-- How many letters with a link went to an address in a day (UTC), by kind: a counter, so that many asked for at once count.
 create table letter_allowance (
-    account_id uuid not null constraint letter_allowance_account references account (id),
+    -- A hash of the address's lookup and the day: it finds nobody.
+    address text not null,
     kind text not null,
     day date not null,
     letters integer not null,
-    constraint letter_allowance_pkey primary key (account_id, kind, day)
+    constraint letter_allowance_pkey primary key (address, kind, day)
 );

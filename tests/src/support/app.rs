@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use domain::ids::{AccountId, SessionId};
 use domain::{SignedDuration, Timestamp};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gateway::dev::mailbox::{Mailbox, Received};
 use gateway::serve::Gateway;
@@ -99,7 +100,7 @@ impl App {
         let opened = self.nobody().speaking(language).post("/v1/accounts", &account).await.expect(201);
         // The letter that a sign-up asks for is another test's affair.
         let quiet = "delete from outbox where kind = 'account.opened.v1' and fanned_out_at is null";
-        sqlx::query(quiet).execute(self.pool()).await.unwrap();
+        sqlx::query(quiet).execute(self.db.inner.pool()).await.unwrap();
         let session = json!({"email": email, "password": "une phrase assez longue"});
         let session = self.nobody().post("/v1/sessions", &session).await.expect(201);
         self.nobody().speaking(language).bearing(session["access_token"].as_str().unwrap()).who(email, &opened)
@@ -223,6 +224,11 @@ impl App {
 /// Whatever a test is about, nothing it did may have put a secret into a log.
 impl Drop for App {
     fn drop(&mut self) {
+        // A gateway in one process holds itself, and so would its connections: a run has more tests than the server places.
+        for pool in [self.db.inner.pool(), self.owner.pool()] {
+            // Each try closes one at least.
+            let _ = (0..pool.size()).any(|_| pool.close().now_or_never().is_some());
+        }
         if !std::thread::panicking() {
             assert_eq!(super::logs::leaked(), Vec::<String>::new());
         }
