@@ -68,6 +68,17 @@ async fn another_address_takes_effect_once_both_have_confirmed_it() {
 }
 
 #[tokio::test]
+async fn both_may_confirm_at_once() {
+    let app = App::start().await;
+    let ada = verified(&app, OLD).await;
+    ask(&ada, NEW).await.expect(202);
+    let (by_new, by_old) = (mailed(&app, NEW).await, mailed(&app, OLD).await);
+    let both = futures_util::future::join(confirm(&ada, &by_new), confirm(&ada, &by_old)).await;
+    assert_eq!((both.0.status.as_u16(), both.1.status.as_u16()), (200, 200));
+    assert_eq!(email_of(&ada).await, NEW);
+}
+
+#[tokio::test]
 async fn an_old_address_that_says_nothing_for_a_week_lets_go() {
     let app = App::start().await;
     let ada = verified(&app, OLD).await;

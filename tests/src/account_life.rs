@@ -226,6 +226,43 @@ async fn a_new_password_is_for_who_has_the_address_or_else_for_who_claimed_it_fi
 }
 
 #[tokio::test]
+async fn of_many_uses_of_a_link_at_once_one_counts() {
+    let app = App::start().await;
+    let email = "ada@famille.example";
+    verified(&app, email).await;
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let token = mailed(&app, email).await;
+    let uses = (0..6).map(async |number: usize| {
+        let reset = json!({"token": token, "password": format!("trois mots au hasard {number}")});
+        app.nobody().post("/v1/accounts/password-reset", &reset).await.status.as_u16()
+    });
+    let mut answers = futures_util::future::join_all(uses).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [204, 422, 422, 422, 422, 422]);
+}
+
+#[tokio::test]
+async fn a_new_password_shows_no_address_that_another_account_has_shown_meanwhile() {
+    let app = App::start().await;
+    let email = "double@famille.example";
+    opened(&app, email).await;
+    app.settle().await;
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let token = mailed(&app, email).await;
+    let account = json!({"email": email, "password": OTHER, "given_name": "Bea", "family_name": "Autre",
+                         "birth_date": "1990-01-01"});
+    app.nobody().post("/v1/accounts", &account).await.expect(201);
+    let bea = signed_in(&app, email, OTHER).await;
+    let hers = json!({"token": mailed(&app, email).await});
+    bea.post("/v1/accounts/email-verification", &hers).await.expect(204);
+    let reset = json!({"token": token, "password": "les mots d’une autre"});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+    let ada = signed_in(&app, email, "les mots d’une autre").await;
+    assert_eq!(ada.get("/v1/accounts/me").await.expect(200)["email_verified"], false);
+    assert_eq!(bea.get("/v1/accounts/me").await.expect(200)["email_verified"], true);
+}
+
+#[tokio::test]
 async fn answers_do_not_tell_by_their_work_whether_somebody_has_an_address() {
     let app = App::start().await;
     verified(&app, "ada@famille.example").await;
