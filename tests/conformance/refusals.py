@@ -7,12 +7,20 @@ CURSOR = {("field-invalid", "cursor")}
 BIRTH = {("field-invalid", "birth_date")}
 # Unseen characters, heaps of marks, alphabets that look alike.
 NAME = {("field-invalid", "given_name"), ("field-invalid", "family_name")}
+TOKEN = {("link-invalid", "token")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
 ALLOWED = {
     "GET /v1/practitioners": CURSOR | {("beyond-horizon", "free_on"), ("field-invalid", "radius_km")},
     "GET /v1/slots": CURSOR | DATES | {("range-too-long", "to"), ("field-missing", "practitioner")},
     "GET /v1/appointments": CURSOR | DATES,
-    "POST /v1/accounts": BIRTH | NAME | {("field-invalid", "email")},
+    "POST /v1/accounts": BIRTH | NAME | {("field-invalid", "email"), ("field-invalid", "password")},
+    "POST /v1/accounts/email-verification": TOKEN,
+    "POST /v1/accounts/password-reset": TOKEN,
+    "POST /v1/accounts/password": {("password-wrong", "current_password")},
+    "POST /v1/accounts/email-change": {("field-invalid", "email"), ("password-wrong", "password")},
+    "POST /v1/accounts/email-change/confirmation": TOKEN,
+    "POST /v1/accounts/email-change/refusal": TOKEN,
+    "POST /v1/accounts/closure": {("password-wrong", "password")},
     "POST /v1/patients": BIRTH | NAME,
     "POST /v1/appointments": KEY,
     "POST /v1/holds": KEY,

@@ -4,6 +4,9 @@
 mod support;
 
 mod access;
+mod account_end;
+mod account_life;
+mod account_mail;
 mod accounts;
 mod at_once;
 mod audit;

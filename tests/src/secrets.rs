@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use crate::support::{App, Client, database, logs};
 
 /// Every row of every table, as text.
-async fn dump(pool: &PgPool) -> String {
+pub async fn dump(pool: &PgPool) -> String {
     let tables: Vec<String> =
         sqlx::query_scalar("select quote_ident(tablename) from pg_tables where schemaname = 'public' order by 1")
             .fetch_all(pool)

@@ -15,7 +15,7 @@ fn body(path: &str) -> Value {
         "/v1/appointments/{id}/cancellation" => json!({"reason": "x"}),
         "/v1/patients" => json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}),
         path if path.ends_with("/choice") => json!({"membership": "00000000-0000-7000-8000-000000000000"}),
-        "/v1/sign-in-with/{provider}/link" | "/v1/sessions/end" | "/v1/holds/{id}" => json!({}),
+        "/v1/sign-in-with/{provider}/link" | "/v1/holds/{id}" => json!({}),
         "/v1/appointments/{id}/secrecy" => json!({"secret": true}),
         // Who is nobody is told so before anything is parsed; `access.rs` walks these with all that they take.
         path if path.starts_with("/v1/guardianships") || path.starts_with("/v1/members") => json!({}),
@@ -28,6 +28,14 @@ fn body(path: &str) -> Value {
         | "/v1/sessions/capacity"
         | "/v1/professionals"
         | "/v1/professionals/{id}/decision" => json!({}),
+        "/v1/sessions/end"
+        | "/v1/sessions/end-all"
+        | "/v1/sessions/{id}"
+        | "/v1/accounts/email-verification/request" => json!({}),
+        "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation" => json!({"token": "x"}),
+        "/v1/accounts/password" => json!({"current_password": "x", "password": "une autre phrase longue"}),
+        "/v1/accounts/email-change" => json!({"email": "x@famille.example", "password": "x"}),
+        "/v1/accounts/closure" => json!({"password": "x"}),
         other => panic!("say what to send to {other}"),
     }
 }

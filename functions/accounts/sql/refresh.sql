@@ -1,6 +1,7 @@
 -- Changes a refresh token for a new one. One that was used before tells of a thief or a lost answer: its session ends. So
 -- does one that nobody used for too long, or whose account is active no more.
--- $1 who (nobody yet)   $2 hash of the token   $3 hash of the next   $4 not seen since: too long ago
+-- $1 who (nobody yet)   $2 hash of the token   $3 hash of the next
+-- $4 not seen since, at home: too long ago   $5 the same at work
 with token as materialized (
     -- Locked first: of two uses at once, the second waits here and then sees the first.
     select refresh_token.hash, refresh_token.used_at, session_id from refresh_token where hash = $2::text for update
@@ -9,7 +10,7 @@ with token as materialized (
     from token join session on session.id = token.session_id join account on account.id = session.account_id
     where refresh_token.hash = token.hash and token.used_at is null
       and session.revoked_at is null and session.expires_at > ($1::jsonb ->> 'at')::timestamptz
-      and coalesce(session.last_seen_at, session.created_at) > $4::text::timestamptz
+      and coalesce(session.last_seen_at, session.created_at) > case session.role when 'patient' then $4::text::timestamptz else $5::text::timestamptz end
       and account.state = 'active'
     returning session.id as session_id, session.account_id, session.role, session.level
 ), seen as (

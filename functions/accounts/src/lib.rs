@@ -1,7 +1,13 @@
-//! Sign up, sign in, stay signed in; the patients of an account.
+//! Sign up, sign in, stay signed in; what an account is, what protects it, and its end; its patients.
 
+mod devices;
+mod email_change;
+mod holder;
+mod own;
+mod passwords;
 mod patients;
 mod sessions;
+mod verification;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,6 +16,7 @@ use domain::Date;
 use domain::age::{Change, step};
 use domain::availability::Day;
 use domain::ids::{AccountId, PatientId};
+use domain::letter::VERIFY_LIFE;
 use domain::person::{self, Email, Name, NewPassword, Phone};
 use runtime::actor::anonymous;
 use runtime::edge::{ClientAddress, RequestId};
@@ -36,6 +43,19 @@ fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(sessions::sign_out))
         .routes(routes!(patients::list, patients::add))
+        .routes(routes!(verification::verify))
+        .routes(routes!(verification::ask))
+        .routes(routes!(passwords::ask_reset))
+        .routes(routes!(passwords::reset))
+        .routes(routes!(passwords::change))
+        .routes(routes!(email_change::ask))
+        .routes(routes!(email_change::confirm))
+        .routes(routes!(email_change::refuse))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::end_one))
+        .routes(routes!(devices::end_all))
+        .routes(routes!(holder::read))
+        .routes(routes!(holder::close))
 }
 
 /// Who signs up.
@@ -72,15 +92,15 @@ async fn sign_up(
     let contact = Contact { email: new.email.into(), phone: new.phone.map(String::from) };
     let (account_key, contact_sealed) = contact.sealed(&ctx.keys, account).await.map_err(Problem::internal)?;
     let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
+    let password_hash = own::new_hash(&ctx, "password", new.password, &contact, Some(&identity)).await?;
     let patient = PatientId::from_uuid(Uuid::now_v7());
     let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await.map_err(Problem::internal)?;
     let document = json!({
         "account": account, "account_key": account_key, "contact": contact_sealed,
-        "email_lookup": ctx.keys.lookup("email", &contact.email),
-        "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
-        "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
+        "email_lookup": ctx.keys.lookup("email", &contact.email), "password_hash": password_hash, "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
         "twin_lookup": identity.twin(&ctx.keys),
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
+        "link": Uuid::now_v7(), "link_until": now + VERIFY_LIFE,
     });
     let account = ctx.db.one(&SIGN_UP, params![anonymous(request, address, now), document]).await?;
     Ok((StatusCode::CREATED, Json(account)))

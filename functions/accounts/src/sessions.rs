@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::SignedDuration;
-use domain::access::{Level, Role};
+use domain::access::{IDLE_AT_HOME, IDLE_AT_WORK, Level, Role};
 use domain::ids::{AccountId, EstablishmentId, MembershipId, SessionId};
 use runtime::actor::anonymous;
+use runtime::device::Device;
 use runtime::edge::{ClientAddress, RequestId};
 use runtime::keys::{ACCESS_TOKEN_LIFE, SESSION_LIFE, digest};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Words};
@@ -20,9 +20,6 @@ const CREDENTIALS: Statement<Credentials> = statement!("credentials");
 const SIGN_IN: Statement<Value> = statement!("sign_in");
 const REFRESH: Statement<Refreshed> = statement!("refresh");
 const SIGN_OUT: Statement<Value> = statement!("sign_out");
-
-/// A session that nobody used for so long has ended. Whoever works with other people's records comes back each day.
-const IDLE_AT_HOME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -101,7 +98,7 @@ pub(crate) struct Tokens {
     responses((status = 201, body = Tokens), (status = 401, description = "The e-mail and password match no account."),
               (status = 403, description = "The account may not act in that capacity.")))]
 pub(crate) async fn sign_in(
-    State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, Input(given): Input<SignIn>,
+    State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, device: Device, Input(given): Input<SignIn>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let now = ctx.now();
     let claimants = ctx.db.many(&CREDENTIALS, params![ctx.keys.lookup("email", &given.email), now]).await?;
@@ -111,7 +108,7 @@ pub(crate) async fn sign_in(
     let (refresh_token, hash) = ctx.keys.new_token().map_err(Problem::internal)?;
     let document = json!({
         "account": found.id, "session": session, "hash": hash, "expires_at": now + SESSION_LIFE,
-        "role": capacity.role, "membership": capacity.membership, "level": Level::One, "method": "password", "device": "",
+        "role": capacity.role, "membership": capacity.membership, "level": Level::One, "method": "password", "device": device,
     });
     ctx.db.one(&SIGN_IN, params![anonymous(request, address, now), document]).await?;
     Ok((StatusCode::CREATED, Json(tokens(&ctx, found.id, session, refresh_token)?)))
@@ -158,7 +155,8 @@ pub(crate) async fn refresh(
     let now = ctx.now();
     let (next, next_hash) = ctx.keys.new_token().map_err(Problem::internal)?;
     let who = anonymous(request, address, now);
-    let parameters = params![who, digest(given.refresh_token.as_bytes()), next_hash, now - IDLE_AT_HOME];
+    let parameters =
+        params![who, digest(given.refresh_token.as_bytes()), next_hash, now - IDLE_AT_HOME, now - IDLE_AT_WORK];
     let refreshed = ctx.db.optional(&REFRESH, parameters).await?.ok_or_else(|| Problem::new(Kind::SessionEnded))?;
     Ok(Json(tokens(&ctx, refreshed.account, refreshed.session, next)?))
 }

@@ -24,13 +24,13 @@ pub(crate) fn entry(
     lines.extend(zone_rules(zone, appointment.starts_at));
     lines.extend([
         "BEGIN:VEVENT".to_owned(),
-        format!("UID:{}@{}", appointment.id, mail_domain(config)),
+        format!("UID:{}@{}", appointment.id, config.mail_domain()),
         format!("SEQUENCE:{}", appointment.version),
         format!("DTSTAMP:{}", now.strftime("%Y%m%dT%H%M%SZ")),
         moment("DTSTART", zone, appointment.starts_at),
         moment("DTEND", zone, appointment.ends_at),
         format!("SUMMARY:{}", escape(title)),
-        format!("ORGANIZER:mailto:{}", address(config)),
+        format!("ORGANIZER:mailto:{}", config.mail_address()),
         format!("STATUS:{}", if cancelled { "CANCELLED" } else { "CONFIRMED" }),
         "CLASS:PRIVATE".to_owned(),
         format!("TRANSP:{}", if cancelled { "TRANSPARENT" } else { "OPAQUE" }),
@@ -106,15 +106,4 @@ fn fold(line: &str) -> String {
     }
     folded.push_str("\r\n");
     folded
-}
-
-/// The bare address that mail is sent from.
-fn address(config: &Config) -> &str {
-    let from = config.mail_from.as_str();
-    from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>'))
-}
-
-/// The domain that mail is sent from, for identifiers.
-pub(crate) fn mail_domain(config: &Config) -> &str {
-    address(config).rsplit_once('@').map_or("carnet.example", |(_, domain)| domain)
 }

@@ -47,7 +47,7 @@ pub(crate) fn write(notice: &Notice, config: &Config, now: Timestamp) -> Result<
             calendar::entry(appointment, method, &word("calendar-summary"), link.as_deref(), config, now),
             method,
         )),
-        message_id: format!("<{}@{}>", notice.id, calendar::mail_domain(config)),
+        message_id: format!("<{}@{}>", notice.id, config.mail_domain()),
     }))
 }
 

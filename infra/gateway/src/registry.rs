@@ -5,6 +5,7 @@ use runtime::Function;
 /// All functions, by name.
 pub const FUNCTIONS: &[Function] = &[
     fn_access_log::FUNCTION,
+    fn_account_mail::FUNCTION,
     fn_accounts::FUNCTION,
     fn_sign_in_with::FUNCTION,
     fn_appointments::FUNCTION,
@@ -28,6 +29,7 @@ pub const FUNCTIONS: &[Function] = &[
     fn_search::FUNCTION,
     fn_secrecy::FUNCTION,
     fn_send_reminders::FUNCTION,
+    fn_tend_accounts::FUNCTION,
 ];
 
 /// The function of that name.

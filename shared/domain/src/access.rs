@@ -7,6 +7,7 @@
 mod matrix;
 mod policy;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use matrix::matrix;
@@ -239,6 +240,11 @@ impl From<Level> for u8 {
         }
     }
 }
+
+/// A session as a patient that nobody used for so long has ended.
+pub const IDLE_AT_HOME: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// The same in every other capacity: whoever works with other people's records signs in each day.
+pub const IDLE_AT_WORK: SignedDuration = SignedDuration::from_hours(12);
 
 impl Role {
     /// The level a role needs for everything but the setting up of its own account: two factors for all who work here

@@ -12,6 +12,7 @@ pub mod holidays;
 pub mod identity;
 pub mod ids;
 pub mod interval;
+pub mod letter;
 pub mod notice;
 pub mod person;
 pub mod professional;

@@ -1,6 +1,7 @@
 //! What people say of themselves, parsed. An error's text is a code, for which the edge has words.
 
 mod letters;
+pub mod password;
 
 use jiff::Timestamp;
 use jiff::civil::Date;

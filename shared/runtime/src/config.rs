@@ -154,6 +154,17 @@ impl Config {
         })
     }
 
+    /// The bare address that mail is sent from.
+    pub fn mail_address(&self) -> &str {
+        let from = self.mail_from.as_str();
+        from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>'))
+    }
+
+    /// The domain that mail is sent from, for identifiers.
+    pub fn mail_domain(&self) -> &str {
+        self.mail_address().rsplit_once('@').map_or("carnet.example", |(_, domain)| domain)
+    }
+
     /// Whether `/dev/*` exists and keys may be made on the spot.
     pub fn is_development(&self) -> bool {
         self.environment == Environment::Development

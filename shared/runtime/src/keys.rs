@@ -1,5 +1,6 @@
 //! Every secret of the process: signing of access tokens, sealing of what is sensitive, lookups, hashing of passwords.
 
+mod links;
 mod sealing;
 mod tokens;
 
@@ -17,6 +18,7 @@ pub use tokens::{ACCESS_TOKEN_LIFE, Claims};
 
 use crate::config::Config;
 use crate::passwords::Passwords;
+use links::Links;
 use tokens::Tokens;
 
 /// Life of a session in all.
@@ -44,6 +46,7 @@ pub struct Keys {
     tokens: Tokens,
     master: Box<dyn MasterKey>,
     lookups: hmac::Key,
+    links: Links,
     passwords: Passwords,
 }
 
@@ -72,11 +75,13 @@ impl Keys {
     /// # Errors
     /// As [`Keys::of`].
     pub fn new(signing_pkcs8: &[u8], master: Box<dyn MasterKey>, lookups: &[u8]) -> Result<Self, KeyError> {
+        let links = Links::new(lookups);
         let lookups = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet fingerprints 1");
         Ok(Self {
             tokens: Tokens::new(signing_pkcs8)?,
             master,
             lookups: hmac::Key::new(hmac::HMAC_SHA256, lookups.as_ref()),
+            links,
             passwords: Passwords::new(),
         })
     }
@@ -137,6 +142,16 @@ impl Keys {
         self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
+    /// The token of a link that is sent by mail, for one purpose and row. It is not kept: see [`Keys::link_id`].
+    pub fn link_token(&self, purpose: &str, id: Uuid) -> String {
+        self.links.token(purpose, id)
+    }
+
+    /// Which row a token names, if we made it for that purpose. Checked in constant time.
+    pub fn link_id(&self, purpose: &str, token: &str) -> Option<Uuid> {
+        self.links.open(purpose, token)
+    }
+
     /// Hashes a password with argon2id, on a thread of its own and few at once.
     ///
     /// # Errors
@@ -151,6 +166,11 @@ impl Keys {
     /// [`KeyError::Failed`] when the work could not be done.
     pub async fn verify_password(&self, password: String, hash: Option<String>) -> Result<bool, KeyError> {
         self.passwords.matches(password, hash).await
+    }
+
+    /// How many passwords were hashed or checked so far: a test compares answers by it that must take as long.
+    pub fn hashes_done(&self) -> usize {
+        self.passwords.done()
     }
 
     /// The name of the master key that wraps now, with which every key it wrapped begins.

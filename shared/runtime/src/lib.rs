@@ -8,6 +8,7 @@ pub mod codes;
 pub mod config;
 mod ctx;
 pub mod deliver;
+pub mod device;
 pub mod edge;
 pub mod events;
 pub mod explain;

@@ -4,6 +4,7 @@
 //! all those threads: a process that signed two hundred people in held 950 MB. Here there are never more than
 //! [`HASHES_AT_ONCE`] tables.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
@@ -25,6 +26,7 @@ const LENGTH: usize = 32;
 pub(crate) struct Passwords {
     turns: Semaphore,
     tables: Arc<Tables>,
+    done: AtomicUsize,
 }
 
 /// Tables that nobody works in at the moment.
@@ -73,7 +75,7 @@ impl Tables {
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Semaphore::new(HASHES_AT_ONCE), tables: Arc::default() }
+        Self { turns: Semaphore::new(HASHES_AT_ONCE), tables: Arc::default(), done: AtomicUsize::new(0) }
     }
 
     /// On a thread that may block, when it is this one's turn.
@@ -81,8 +83,14 @@ impl Passwords {
         &self, work: impl FnOnce(&Tables) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
         let _turn = self.turns.acquire().await.map_err(|_| KeyError::Failed("closing"))?;
+        self.done.fetch_add(1, Ordering::Relaxed);
         let tables = self.tables.clone();
         tokio::task::spawn_blocking(move || work(&tables)).await.map_err(|_| KeyError::Failed("hash"))?
+    }
+
+    /// How many hashes were begun so far.
+    pub(crate) fn done(&self) -> usize {
+        self.done.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<String, KeyError> {

@@ -128,6 +128,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
+        (20_261_124_000_010, "account_life", include_str!("../migrations/20261124000010_account_life.sql")),
         (20_261_124_000_012, "openid", include_str!("../migrations/20261124000012_openid.sql")),
         (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
         (20_261_124_000_014, "limits", include_str!("../migrations/20261124000014_limits.sql")),

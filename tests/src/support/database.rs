@@ -14,7 +14,12 @@ use tokio::sync::OnceCell;
 /// The server of this run; it ends with the process.
 pub fn server() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
-    SERVER.get_or_init(|| start(&scratch().join("postgres")))
+    SERVER.get_or_init(|| {
+        let server = start(&scratch().join("postgres"));
+        let log = std::fs::metadata(server.log_file()).map_or(0, |log| log.len());
+        let _ = EARLIER_LOG.set(usize::try_from(log).unwrap_or_default());
+        server
+    })
 }
 
 /// A server of its own, for a test that stops it.
@@ -89,8 +94,12 @@ pub async fn prepare_template(server: &Postgres) -> String {
     template
 }
 
-/// How often PostgreSQL's log has told of a deadlock so far.
+/// How often PostgreSQL's log has told of a deadlock in this run; it also holds what earlier runs did.
 pub fn deadlocks() -> usize {
-    let log = std::fs::read_to_string(server().log_file()).expect("PostgreSQL's log");
-    log.matches("40P01").count()
+    let log = std::fs::read(server().log_file()).expect("PostgreSQL's log");
+    let before = EARLIER_LOG.get().copied().unwrap_or_default().min(log.len());
+    String::from_utf8_lossy(&log[before..]).matches("40P01").count()
 }
+
+/// Length of the log when this run began, in bytes.
+static EARLIER_LOG: OnceLock<usize> = OnceLock::new();

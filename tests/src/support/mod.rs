@@ -9,4 +9,4 @@ pub mod staff;
 pub mod world;
 
 pub use app::App;
-pub use client::Client;
+pub use client::{Answer, Client};

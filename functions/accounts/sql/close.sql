@@ -1,0 +1,49 @@
+-- Closes the actor's account: nobody acts in it or through it any more, and what told who its holder was is gone with its
+-- key. The patients' records stay, for as long as the law wants them kept. Says why not, when not.
+-- $1 who   $2 the hash that the password matched
+with me as (
+    select account.id, account.platform_role is not null or exists (
+            select from membership m where m.account_id = account.id
+              and (m.until is null or m.until > ($1::jsonb ->> 'at')::timestamptz)) as employed,
+        exists (
+            -- A visit ahead of somebody for whom nobody else acts could be called off by nobody.
+            select from guardianship g join appointment a on a.patient_id = g.patient_id
+            where g.account_id = account.id and in_force(g, ($1::jsonb ->> 'at')::timestamptz)
+              and a.status = 'booked' and a.starts_at > ($1::jsonb ->> 'at')::timestamptz
+              and not exists (
+                  select from guardianship other join account theirs on theirs.id = other.account_id
+                  where other.patient_id = g.patient_id and other.account_id <> account.id
+                    and in_force(other, ($1::jsonb ->> 'at')::timestamptz) and theirs.state = 'active'
+                    and (other.relation = 'self' or 'book' = any (other.rights)))) as needed
+    from account
+    where account.id = ($1::jsonb ->> 'account')::uuid and account.state = 'active' and account.password_hash = $2::text
+), closed as (
+    update account set state = 'closed', closed_at = ($1::jsonb ->> 'at')::timestamptz, wrapped_key = null, contact = null,
+                       email_lookup = null, email = null, phone = null, email_verified_at = null, phone_verified_at = null,
+                       password_hash = '-'
+    from me where account.id = me.id and not me.employed and not me.needed
+    returning account.id
+), ended as (
+    update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'account closed'
+    from closed where session.account_id = closed.id and session.revoked_at is null
+), released as (
+    update guardianship set until = ($1::jsonb ->> 'at')::timestamptz
+    from closed
+    where guardianship.account_id = closed.id
+      and (guardianship.until is null or guardianship.until > ($1::jsonb ->> 'at')::timestamptz)
+    returning guardianship.patient_id
+), forgotten as (
+    update email_change set contact = null, former = null, email_lookup = null,
+        state = case state when 'asked' then 'cancelled' else state end,
+        settled_at = coalesce(settled_at, ($1::jsonb ->> 'at')::timestamptz)
+    from closed where email_change.account_id = closed.id
+), unlinked as (
+    update account_link set email_lookup = '-', used_at = coalesce(used_at, ($1::jsonb ->> 'at')::timestamptz)
+    from closed where account_link.account_id = closed.id
+), recorded as (
+    insert into trace
+    select line.* from closed, entry($1::jsonb, 'delete', 'account.close', closed.id, null) as line
+    union all
+    select line.* from released, entry($1::jsonb, 'delete', 'guardianship.end', null, released.patient_id) as line
+)
+select jsonb_build_object('employed', me.employed, 'needed', me.needed, 'closed', exists (select from closed)) from me

@@ -1,0 +1,37 @@
+-- Sets a new password by a link that is good once, and ends every session. Whoever holds the mailbox has shown the address
+-- to be the account's, unless another account did before.
+-- $1 who (nobody)   $2 link   $3 password hash
+with used as (
+    update account_link link set used_at = ($1::jsonb ->> 'at')::timestamptz
+    from account
+    where link.id = $2::uuid and link.purpose = 'reset-password' and link.used_at is null
+      and link.expires_at > ($1::jsonb ->> 'at')::timestamptz
+      and account.id = link.account_id and account.email_lookup = link.email_lookup and account.state = 'active'
+    returning link.id, link.account_id, link.email_lookup
+), reset as (
+    update account set
+        password_hash = $3::text,
+        email_verified_at = case
+            when account.email_verified_at is null and not exists (
+                select from account other where other.email_lookup = used.email_lookup
+                  and other.email_verified_at is not null and other.state <> 'closed')
+            then ($1::jsonb ->> 'at')::timestamptz else account.email_verified_at end
+    from used where account.id = used.account_id
+    returning account.id
+), spent as (
+    update account_link link set used_at = ($1::jsonb ->> 'at')::timestamptz
+    from used where link.account_id = used.account_id and link.id <> used.id and link.used_at is null
+      and link.purpose in ('reset-password', 'verify-email')
+), ended as (
+    update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'password reset'
+    from reset where session.account_id = reset.id and session.revoked_at is null
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz
+    from reset
+), recorded as (
+    insert into trace
+    select line.* from reset,
+        entry($1::jsonb || jsonb_build_object('account', reset.id), 'update', 'account.password.reset', reset.id, null) as line
+)
+select jsonb_build_object('id', id) from reset

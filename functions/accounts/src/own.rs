@@ -1,0 +1,72 @@
+//! The account of the caller, when it takes more than a session: the password asked again, a new one judged.
+
+use domain::ids::{AccountId, PatientId};
+use domain::person::NewPassword;
+use domain::person::password::{self, Holder};
+use runtime::people::{Contact, Identity};
+use runtime::{Actor, Ctx, Kind, Problem, Words};
+use serde::Deserialize;
+use store::shared::REFUSAL;
+use store::{Query as _, Statement, params, statement};
+use uuid::Uuid;
+
+const OWN: Statement<Own> = statement!("own");
+
+/// A password as somebody types it to show who they are.
+pub(crate) type Password = Words<1000>;
+
+/// An account as stored.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Own {
+    pub(crate) id: AccountId,
+    pub(crate) password_hash: String,
+    pub(crate) wrapped_key: String,
+    contact: String,
+    patient: Option<PatientId>,
+    patient_key: Option<String>,
+    identity: Option<String>,
+}
+
+impl Own {
+    /// How its holder is reached.
+    pub(crate) async fn contact(&self, ctx: &Ctx) -> Result<Contact, Problem> {
+        Contact::open(&ctx.keys, self.id, &self.wrapped_key, &self.contact).await.map_err(Problem::internal)
+    }
+
+    /// The hash of a new password, if it may be the account's.
+    pub(crate) async fn new_hash(&self, ctx: &Ctx, field: &str, new: NewPassword) -> Result<String, Problem> {
+        let contact = self.contact(ctx).await?;
+        let identity = match (self.patient, &self.patient_key, &self.identity) {
+            (Some(patient), Some(key), Some(sealed)) => {
+                Some(Identity::open(&ctx.keys, patient, key, sealed).await.map_err(Problem::internal)?)
+            }
+            _ => None,
+        };
+        new_hash(ctx, field, new, &contact, identity.as_ref()).await
+    }
+}
+
+/// The hash of a new password, if it is not among the first that anybody would try.
+pub(crate) async fn new_hash(
+    ctx: &Ctx, field: &str, new: NewPassword, contact: &Contact, identity: Option<&Identity>,
+) -> Result<String, Problem> {
+    let names = identity.map(|identity| [identity.given_name.as_str(), identity.family_name.as_str()]);
+    let birth_date = identity.map(|identity| identity.birth_date);
+    let holder = Holder { email: &contact.email, names: names.unwrap_or_default(), birth_date };
+    password::check(&new, &holder)
+        .map_err(|refused| Problem::new(Kind::FieldInvalid).field(field).hint(refused.code()))?;
+    ctx.keys.hash_password(new.into()).await.map_err(Problem::internal)
+}
+
+/// The caller's account, once they have shown again that they know its password. A wrong one leaves a trace. Whatever
+/// asks a signed-in person for the password comes through here: it is here that tries are to be counted.
+pub(crate) async fn confirmed(ctx: &Ctx, actor: &Actor, field: &str, given: Password) -> Result<Own, Problem> {
+    let own = ctx.db.optional(&OWN, params![actor.id()]).await?.ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
+    let hash = Some(own.password_hash.clone());
+    if ctx.keys.verify_password(given.into(), hash).await.map_err(Problem::internal)? {
+        return Ok(own);
+    }
+    let who = actor.who(ctx.now());
+    ctx.db.one(&REFUSAL, params![who, "execute", "account.password.confirm", None::<Uuid>]).await?;
+    Err(Problem::new(Kind::PasswordWrong).field(field))
+}
