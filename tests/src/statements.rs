@@ -92,6 +92,8 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     app.later(SignedDuration::from_hours(1));
     app.settle().await;
     crate::imports::a_small_file(&app).await;
+    crate::second_factors::walk(&app).await;
+    crate::passkeys::walk(&app).await;
 
     let seen = app.db.seen.lock().unwrap();
     let uncalled: Vec<String> =

@@ -14,7 +14,13 @@ fn body(path: &str) -> Value {
         "/v1/appointments" | "/v1/holds" | "/v1/appointments/{id}/move" => json!({"slot": "x"}),
         "/v1/appointments/{id}/cancellation" => json!({"reason": "x"}),
         "/v1/patients" => json!({"given_name": "A", "family_name": "B", "birth_date": "2019-01-01"}),
-        "/v1/sessions/end" => json!({}),
+        "/v1/sessions/end"
+        | "/v1/second-factors/totp"
+        | "/v1/second-factors/recovery-codes"
+        | "/v1/second-factors/passkeys/options" => json!({}),
+        "/v1/second-factors/totp/confirmation" => json!({"code": "123456"}),
+        "/v1/second-factors/passkeys" => json!({"ceremony": "00000000-0000-7000-8000-000000000000", "credential": {}}),
+        "/v1/second-factors/{id}/removal" => json!({"password": "x", "otp": "123456"}),
         other => panic!("say what to send to {other}"),
     }
 }
@@ -59,7 +65,7 @@ async fn what_belongs_to_another_patient_does_not_exist() {
         assert_eq!(call(&ben, &route.method, &path, &route.path).await, 404, "{} {}", route.method, route.path);
         walked += 1;
     }
-    assert_eq!(walked, 3, "routes on an appointment");
+    assert_eq!(walked, 4, "routes with an identifier");
     // Routes where the other's patient is named in the body or the query.
     for path in ["/v1/appointments", "/v1/holds"] {
         let wish = json!({"slot": slots[1]["slot"], "patient": ada.patient});

@@ -1,7 +1,6 @@
-//! Sign up, sign in, stay signed in; the patients of an account.
+//! Sign up; the patients of an account.
 
 mod patients;
-mod sessions;
 
 use axum::Json;
 use axum::extract::State;
@@ -29,12 +28,7 @@ pub const FUNCTION: Function =
 const SIGN_UP: Statement<Account> = statement!("sign_up");
 
 fn router() -> OpenApiRouter<Ctx> {
-    OpenApiRouter::new()
-        .routes(routes!(sign_up))
-        .routes(routes!(sessions::sign_in))
-        .routes(routes!(sessions::refresh))
-        .routes(routes!(sessions::sign_out))
-        .routes(routes!(patients::list, patients::add))
+    OpenApiRouter::new().routes(routes!(sign_up)).routes(routes!(patients::list, patients::add))
 }
 
 /// Who signs up.
@@ -76,7 +70,7 @@ async fn sign_up(
     let document = json!({
         "account": account, "account_key": account_key, "contact": contact_sealed,
         "email_lookup": ctx.keys.lookup("email", &contact.email),
-        "password_hash": ctx.keys.hash_password(new.password.into()).await.map_err(Problem::internal)?,
+        "password_hash": ctx.keys.hash_password(new.password.into()).await?,
         "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
         "twin_lookup": identity.twin(&ctx.keys),
     });

@@ -5,6 +5,8 @@ use runtime::Function;
 /// All functions, by name.
 pub const FUNCTIONS: &[Function] = &[
     fn_accounts::FUNCTION,
+    fn_second_factors::FUNCTION,
+    fn_sign_in::FUNCTION,
     fn_appointments::FUNCTION,
     fn_book::FUNCTION,
     fn_cancel::FUNCTION,

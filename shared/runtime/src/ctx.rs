@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::passkeys::Passkeys;
 
 /// What a handler may use. Cloning is one reference count.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Parts {
     pub clock: Arc<Clock>,
     /// Signing, sealing and password hashing.
     pub keys: Keys,
+    /// Who we are to a browser that keeps passkeys; none without a public address.
+    pub passkeys: Option<Passkeys>,
     /// The way out for e-mail.
     pub mail: Mailer,
     /// How events reach their consumers.

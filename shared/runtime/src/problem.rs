@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::DbError;
 
+use crate::keys::KeyError;
 use crate::lang::Lang;
 use crate::texts;
 
@@ -45,9 +46,11 @@ kinds! {
     IdempotencyKeyInvalid = BAD_REQUEST "idempotency-key-invalid" "The Idempotency-Key is not 1 to 128 visible ASCII characters.",
     Unauthenticated = UNAUTHORIZED "unauthenticated" "No valid access token came with the request.",
     SignInFailed = UNAUTHORIZED "sign-in-failed" "The e-mail and password do not match an account.",
+    SecondFactorAsked = UNAUTHORIZED "second-factor-needed-at-sign-in" "The password is right; this account signs in with two factors: send `otp` too, or use a passkey.",
     SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
     SecondFactorNeeded = FORBIDDEN "second-factor-needed" "This takes a session that was opened with two factors: set one up, then sign in again.",
     Forbidden = FORBIDDEN "forbidden" "The capacity you act in does not allow this.",
+    SignInTooOld = FORBIDDEN "sign-in-too-old" "This takes a session that was opened a moment ago: sign in again.",
     NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
     SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
@@ -60,6 +63,7 @@ kinds! {
     AppointmentChanged = CONFLICT "appointment-changed" "The appointment was changed meanwhile: read it again.",
     AppointmentBegun = CONFLICT "appointment-begun" "The appointment has begun: it can no longer be changed here.",
     AppointmentNotBooked = CONFLICT "appointment-not-booked" "The appointment is cancelled or was never booked.",
+    SecondFactorExists = CONFLICT "second-factor-exists" "There is such a second factor already: remove it first.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
     JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",
@@ -71,6 +75,7 @@ kinds! {
     BeyondHorizon = UNPROCESSABLE_ENTITY "beyond-horizon" "The date is further away than anything can be booked.",
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "This Idempotency-Key was used for another request.",
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
+    TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "Too many attempts failed: try again after Retry-After.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
 }
@@ -78,7 +83,10 @@ kinds! {
 impl Kind {
     /// Whether it refuses somebody what is perhaps there: these leave a trace.
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::Unauthenticated | Self::SecondFactorNeeded | Self::Forbidden | Self::NotFound)
+        matches!(
+            self,
+            Self::Unauthenticated | Self::SecondFactorNeeded | Self::SignInTooOld | Self::Forbidden | Self::NotFound
+        )
     }
 }
 
@@ -90,14 +98,16 @@ pub struct Problem {
     field: Option<String>,
     /// Name of a text that tells more of the field, `invalid-…`.
     hint: Option<String>,
-    extra: Map<String, Value>,
+    extra: Box<Map<String, Value>>,
+    /// When it may be tried again, where that is known.
+    retry_after: Option<u64>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, extra: Map::new(), cause: None }
+        Self { kind, field: None, hint: None, extra: Box::default(), retry_after: None, cause: None }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -118,6 +128,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says after how many seconds it may be tried again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -161,14 +178,15 @@ impl Problem {
             status: status.as_u16(),
             detail: self.hint.as_deref().and_then(|hint| texts::find(lang, &format!("invalid-{hint}"), &[])),
             field: self.field.clone(),
-            extra: self.extra.clone(),
+            extra: (*self.extra).clone(),
         };
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(lang.tag()));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let patience = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+        if let Some(seconds) = self.retry_after.or(patience) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -203,6 +221,15 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) => Self::new(Kind::Unavailable).because(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Busy => Self::new(Kind::Unavailable).because(error),
             other => Self::internal(other),
         }
     }

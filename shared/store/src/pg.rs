@@ -128,6 +128,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_001, "corrections", include_str!("../migrations/20261124000001_corrections.sql")),
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
+        (20_261_124_000_011, "second_factors", include_str!("../migrations/20261124000011_second_factors.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -143,10 +144,12 @@ fn migrator() -> Migrator {
 }
 
 /// SQL functions, by file, in the order of who needs whom.
-const ROUTINES: [(&str, &str); 3] = [
+const ROUTINES: [(&str, &str); 5] = [
     ("access", include_str!("../routines/access.sql")),
     ("booking", include_str!("../routines/booking.sql")),
     ("patients", include_str!("../routines/patients.sql")),
+    ("sessions", include_str!("../routines/sessions.sql")),
+    ("sign_in_attempts", include_str!("../routines/sign_in_attempts.sql")),
 ];
 /// Writes the policy as it is in the code.
 const POLICY: &str = include_str!("../routines/policy.sql");

@@ -14,3 +14,14 @@ pub const REFUSAL: Statement<Value> = statement!("refusal");
 pub const OFFER: Statement<Offer> = statement!("offer");
 /// An appointment the actor may change. Parameters: who, appointment, action.
 pub const CURRENT_APPOINTMENT: Statement<Current> = statement!("current_appointment");
+/// Opens a session. Parameters: who, document. No row when what it was opened with is good no more.
+pub const OPEN_SESSION: Statement<Value> = statement!("open_session");
+/// Begins an attempt to prove who one is. Parameters: now, lookup of the e-mail, address, limits where known, limits
+/// elsewhere, seconds of the window, seconds of the lease.
+pub const BEGIN_ATTEMPT: Statement<Value> = statement!("begin_attempt");
+/// Ends an attempt that opened nothing. Parameters: who, ticket, whether it failed, event, account.
+pub const SETTLE_ATTEMPT: Statement<Value> = statement!("settle_attempt");
+/// Keeps a passkey's challenge. Parameters: id, kind, account, state, expiry.
+pub const BEGIN_CEREMONY: Statement<Value> = statement!("begin_ceremony");
+/// Takes a passkey's challenge. Parameters: id, kind, account, now.
+pub const TAKE_CEREMONY: Statement<Value> = statement!("take_ceremony");

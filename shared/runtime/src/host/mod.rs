@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::passkeys::Passkeys;
 use crate::{Ctx, Function, Parts, telemetry};
 
 /// What stops a process from starting.
@@ -74,6 +75,7 @@ pub fn context_over(
         db,
         clock,
         keys: Keys::of(config)?,
+        passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         deliver,
         subscriptions,
