@@ -155,7 +155,7 @@ async fn the_request_is_what_each_provider_asks_for() {
         "{asked:?}"
     );
     // Neither the ticket nor what is derived from it is anywhere but with who began.
-    let kept = app.sql("select to_jsonb(sign_in_attempt) from sign_in_attempt").await;
+    let kept = app.sql("select to_jsonb(openid_attempt) from openid_attempt").await;
     for secret in [begun["ticket"].as_str().unwrap(), &asked["state"], &asked["nonce"]] {
         assert!(!json!(kept).to_string().contains(secret));
     }
@@ -230,7 +230,7 @@ async fn an_answer_that_is_not_sound_signs_nobody_in() {
     }
     assert_eq!(app.count(SESSIONS).await, 0);
     assert_eq!(app.count("select count(*) from external_identity").await, 0);
-    assert_eq!(app.count("select count(*) from sign_in_attempt").await, 0);
+    assert_eq!(app.count("select count(*) from openid_attempt").await, 0);
     assert_eq!(
         app.count("select count(*) from audit where event = 'session.open.franceconnect' and outcome = 'refused'")
             .await,
@@ -430,7 +430,7 @@ async fn a_provider_that_is_away_is_told_and_the_answer_can_be_sent_again() {
     let away = app.nobody().post("/v1/sign-in-with/franceconnect", &json!({})).await;
     assert_eq!(away.problem(503), "unavailable");
     assert!(away.headers.contains_key("retry-after"));
-    assert_eq!(app.count("select count(*) from sign_in_attempt").await, 0);
+    assert_eq!(app.count("select count(*) from openid_attempt").await, 0);
     issuer.behave(json!({})).await;
     app.later(SignedDuration::from_secs(3));
     let sent = go(&app.nobody(), "/v1/sign-in-with/franceconnect", ANGELA).await;

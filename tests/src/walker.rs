@@ -36,6 +36,12 @@ fn body(path: &str) -> Value {
         "/v1/accounts/password" => json!({"current_password": "x", "password": "une autre phrase longue"}),
         "/v1/accounts/email-change" => json!({"email": "x@famille.example", "password": "x"}),
         "/v1/accounts/closure" => json!({"password": "x"}),
+        "/v1/second-factors/totp" | "/v1/second-factors/recovery-codes" | "/v1/second-factors/passkeys/options" => {
+            json!({})
+        }
+        "/v1/second-factors/totp/confirmation" => json!({"code": "123456"}),
+        "/v1/second-factors/passkeys" => json!({"ceremony": "00000000-0000-7000-8000-000000000000", "credential": {}}),
+        "/v1/second-factors/{id}/removal" => json!({"password": "x", "otp": "123456"}),
         other => panic!("say what to send to {other}"),
     }
 }

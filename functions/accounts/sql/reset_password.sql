@@ -25,6 +25,11 @@ with used as (
 ), ended as (
     update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'password reset'
     from reset where session.account_id = reset.id and session.revoked_at is null
+), unproven as (
+    -- Factors that were added while the address was only claimed are whoever's it was that claimed it.
+    delete from second_factor using used
+    where second_factor.account_id = used.account_id
+      and exists (select from account where account.id = used.account_id and account.email_verified_at is null)
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz

@@ -1,4 +1,4 @@
-//! Sign up, sign in, stay signed in; what an account is, what protects it, and its end; its patients.
+//! Sign up; what an account is, what protects it, and its end; its patients.
 
 mod devices;
 mod email_change;
@@ -6,7 +6,6 @@ mod holder;
 mod own;
 mod passwords;
 mod patients;
-mod sessions;
 mod verification;
 
 use axum::Json;
@@ -39,9 +38,6 @@ const SIGN_UP: Statement<Account> = statement!("sign_up");
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(sign_up))
-        .routes(routes!(sessions::sign_in))
-        .routes(routes!(sessions::refresh))
-        .routes(routes!(sessions::sign_out))
         .routes(routes!(patients::list, patients::add))
         .routes(routes!(verification::verify))
         .routes(routes!(verification::ask))
@@ -97,7 +93,8 @@ async fn sign_up(
     let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await.map_err(Problem::internal)?;
     let document = json!({
         "account": account, "account_key": account_key, "contact": contact_sealed,
-        "email_lookup": ctx.keys.lookup("email", &contact.email), "password_hash": password_hash, "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
+        "email_lookup": ctx.keys.lookup("email", &contact.email), "password_hash": password_hash,
+        "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
         "twin_lookup": identity.twin(&ctx.keys),
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
         "link": Uuid::now_v7(), "link_until": now + VERIFY_LIFE,

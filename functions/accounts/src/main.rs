@@ -1,4 +1,4 @@
-//! Sign up, sign in, stay signed in; the patients of an account.
+//! Sign up; the patients of an account.
 fn main() -> std::process::ExitCode {
     runtime::host::main(fn_accounts::FUNCTION)
 }

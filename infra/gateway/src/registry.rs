@@ -8,6 +8,8 @@ pub const FUNCTIONS: &[Function] = &[
     fn_account_mail::FUNCTION,
     fn_accounts::FUNCTION,
     fn_sign_in_with::FUNCTION,
+    fn_second_factors::FUNCTION,
+    fn_sign_in::FUNCTION,
     fn_appointments::FUNCTION,
     fn_blocks::FUNCTION,
     fn_book::FUNCTION,

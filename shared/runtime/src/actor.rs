@@ -90,9 +90,11 @@ where
         let ctx = Ctx::from_ref(state);
         let now = ctx.now();
         let unauthenticated = || Problem::new(Kind::Unauthenticated);
-        let token = parts
-            .headers
-            .get(AUTHORIZATION)
+        // Of two tokens, somebody before us may have looked at the other.
+        let mut given = parts.headers.get_all(AUTHORIZATION).iter();
+        let token = given
+            .next()
+            .filter(|_| given.next().is_none())
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))

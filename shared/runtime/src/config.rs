@@ -60,12 +60,16 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// `MAIL_FROM`: sender of every e-mail.
     pub mail_from: String,
-    /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it.
+    /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it. Passkeys are bound to
+    /// it: without it there are none, but in development, where they are bound to `http://localhost` and the port.
     pub public_url: Option<String>,
     /// `CARNET_STATE`: private directory of a single machine: embedded database, development keys.
     pub state: PathBuf,
     /// `CARNET_SIGNING_KEY`: Ed25519 private key, PKCS#8 DER in base64.
     pub signing_key: Option<String>,
+    /// `CARNET_SIGNING_KEYS_BEFORE`: earlier signing keys (PKCS#8), or their public halves, comma-separated: what they
+    /// signed is still good. Ten minutes after the change they may go.
+    pub signing_keys_before: Option<String>,
     /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every person's key.
     pub master_key: Option<String>,
     /// `CARNET_MASTER_KEYS_BEFORE`: earlier master keys, comma-separated, which still unwrap until `just rotate-keys` is done.
@@ -133,6 +137,7 @@ impl Config {
             public_url: get("PUBLIC_URL"),
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
+            signing_keys_before: get("CARNET_SIGNING_KEYS_BEFORE"),
             master_key: get("CARNET_MASTER_KEY"),
             master_keys_before: get("CARNET_MASTER_KEYS_BEFORE"),
             lookup_key: get("CARNET_LOOKUP_KEY"),
@@ -163,6 +168,12 @@ impl Config {
     /// The domain that mail is sent from, for identifiers.
     pub fn mail_domain(&self) -> &str {
         self.mail_address().rsplit_once('@').map_or("carnet.example", |(_, domain)| domain)
+    }
+
+    /// Where the browser says it is when it speaks to us: what passkeys are bound to.
+    pub fn origin(&self) -> Option<String> {
+        let local = || self.is_development().then(|| format!("http://localhost:{}", self.port));
+        self.public_url.clone().or_else(local)
     }
 
     /// Whether `/dev/*` exists and keys may be made on the spot.

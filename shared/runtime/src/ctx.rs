@@ -11,6 +11,7 @@ use crate::edge::rates::Rates;
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::openid::Providers;
+use crate::passkeys::Passkeys;
 use crate::seals::Seals;
 
 /// What a handler may use. Cloning is one reference count.
@@ -27,6 +28,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Sealing of the audit trail.
     pub seals: Seals,
+    /// Who we are to a browser that keeps passkeys; none without a public address.
+    pub passkeys: Option<Passkeys>,
     /// The way out for e-mail.
     pub mail: Mailer,
     /// With whom people may sign in.

@@ -14,7 +14,7 @@ use ring::signature::Ed25519KeyPair;
 use uuid::Uuid;
 
 pub use sealing::{LocalMaster, MasterKey, OwnerKey};
-pub use tokens::{ACCESS_TOKEN_LIFE, Claims};
+pub use tokens::{ACCESS_TOKEN_LIFE, CLOCK_SKEW, Claims, Jwk};
 
 use crate::config::Config;
 use crate::passwords::Passwords;
@@ -36,6 +36,9 @@ pub enum KeyError {
     /// The person's key was destroyed, and with it all that it sealed.
     #[error("the key was destroyed")]
     Erased,
+    /// Too many passwords wait to be hashed already.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
     /// The system or a library refused.
     #[error("cryptography failed: {0}")]
     Failed(&'static str),
@@ -47,17 +50,21 @@ pub struct Keys {
     master: Box<dyn MasterKey>,
     lookups: hmac::Key,
     links: Links,
+    passing: OwnerKey,
     passwords: Passwords,
 }
 
 impl Keys {
-    /// From the configuration: `CARNET_SIGNING_KEY`, `CARNET_MASTER_KEY`, `CARNET_MASTER_KEYS_BEFORE`, `CARNET_LOOKUP_KEY`.
+    /// From the configuration: `CARNET_SIGNING_KEY`, `CARNET_SIGNING_KEYS_BEFORE`, `CARNET_MASTER_KEY`,
+    /// `CARNET_MASTER_KEYS_BEFORE`, `CARNET_LOOKUP_KEY`.
     ///
     /// # Errors
     /// [`KeyError::Unusable`] names the one that is missing or wrong.
     pub fn of(config: &Config) -> Result<Self, KeyError> {
         let given = |text: &Option<String>, name| text.clone().ok_or(KeyError::Unusable(name));
         let signing = decode(&given(&config.signing_key, "CARNET_SIGNING_KEY")?, "CARNET_SIGNING_KEY")?;
+        let before = config.signing_keys_before.iter().flat_map(|all| all.split(','));
+        let before = before.map(|key| decode(key, "CARNET_SIGNING_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
         let mut masters = vec![decode(&given(&config.master_key, "CARNET_MASTER_KEY")?, "CARNET_MASTER_KEY")?];
         for before in config.master_keys_before.iter().flat_map(|all| all.split(',')) {
             masters.push(decode(before, "CARNET_MASTER_KEYS_BEFORE")?);
@@ -67,21 +74,27 @@ impl Keys {
             Some(key) => decode(key, "CARNET_LOOKUP_KEY")?,
             None => masters.last().cloned().unwrap_or_default(),
         };
-        Self::new(&signing, Box::new(LocalMaster::new(&masters)?), &lookups)
+        Self::new(&signing, &before, Box::new(LocalMaster::new(&masters)?), &lookups)
     }
 
-    /// From the secrets themselves: an Ed25519 private key (PKCS#8), a master key, and the bytes that lookups are keyed with.
+    /// From the secrets themselves: an Ed25519 private key (PKCS#8), keys that signed before (private or public), a master
+    /// key, and the bytes that lookups are keyed with.
     ///
     /// # Errors
     /// As [`Keys::of`].
-    pub fn new(signing_pkcs8: &[u8], master: Box<dyn MasterKey>, lookups: &[u8]) -> Result<Self, KeyError> {
+    pub fn new(
+        signing_pkcs8: &[u8], signing_before: &[Vec<u8>], master: Box<dyn MasterKey>, lookups: &[u8],
+    ) -> Result<Self, KeyError> {
+        let passing = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet passing secrets 1");
+        let passing = passing.as_ref().try_into().map_err(|_| KeyError::Failed("key"))?;
         let links = Links::new(lookups);
         let lookups = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet fingerprints 1");
         Ok(Self {
-            tokens: Tokens::new(signing_pkcs8)?,
+            tokens: Tokens::new(signing_pkcs8, signing_before)?,
             master,
             lookups: hmac::Key::new(hmac::HMAC_SHA256, lookups.as_ref()),
             links,
+            passing: OwnerKey::new(passing, Uuid::nil())?,
             passwords: Passwords::new(),
         })
     }
@@ -118,6 +131,24 @@ impl Keys {
     /// The claims of a token that is ours and still alive at `now`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
         self.tokens.verify(token, now)
+    }
+
+    /// The public keys with which tokens are verified, the one that signs now first.
+    pub fn public(&self) -> Vec<Jwk> {
+        self.tokens.public()
+    }
+
+    /// Seals what is kept for minutes and belongs to nobody yet.
+    pub fn passing(&self) -> &OwnerKey {
+        &self.passing
+    }
+
+    /// Fresh random bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Failed`] when the system gives no randomness.
+    pub fn random(&self) -> Result<[u8; 32], KeyError> {
+        sealing::random()
     }
 
     /// A new random secret for a client, url-safe, with the hash under which we keep it.

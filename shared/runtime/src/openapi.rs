@@ -68,8 +68,8 @@ fn complete(path: &str, method: &str, operation: &mut Value, open: bool) {
     if let Some(response) = responses.get_mut("401") {
         response["headers"] = json!({"WWW-Authenticate": {"required": true, "schema": {"type": "string"}}});
     }
-    for response in ["429", "503"] {
-        let Some(response) = responses.get_mut(response) else { continue };
+    for status in ["429", "503"] {
+        let Some(response) = responses.get_mut(status) else { continue };
         response["headers"] = json!({"Retry-After": {
             "description": "Seconds to wait.", "required": true, "schema": {"type": "string", "pattern": "^[0-9]+$"},
         }});

@@ -19,14 +19,38 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Hashes computed at once: each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 4;
+/// Hashes that wait for their turn at most: at some 30 ms each on a slow core, the last of them is still in time.
+const HASHES_WAITING: usize = 200;
 /// Length of a hash, in bytes.
 const LENGTH: usize = 32;
 
 /// Hashes passwords.
 pub(crate) struct Passwords {
     turns: Semaphore,
+    /// How many wait or work.
+    present: AtomicUsize,
     tables: Arc<Tables>,
     done: AtomicUsize,
+}
+
+/// A place among those who wait or work, given up however it ends.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(present: &'a AtomicUsize) -> Result<Self, KeyError> {
+        let place = Self(present);
+        if present.fetch_add(1, Ordering::Relaxed) < HASHES_AT_ONCE + HASHES_WAITING {
+            Ok(place)
+        } else {
+            Err(KeyError::Busy)
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Tables that nobody works in at the moment.
@@ -75,13 +99,19 @@ impl Tables {
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { turns: Semaphore::new(HASHES_AT_ONCE), tables: Arc::default(), done: AtomicUsize::new(0) }
+        Self {
+            turns: Semaphore::new(HASHES_AT_ONCE),
+            present: AtomicUsize::new(0),
+            tables: Arc::default(),
+            done: AtomicUsize::new(0),
+        }
     }
 
     /// On a thread that may block, when it is this one's turn.
     async fn work<T: Send + 'static>(
         &self, work: impl FnOnce(&Tables) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
+        let _place = Place::take(&self.present)?;
         let _turn = self.turns.acquire().await.map_err(|_| KeyError::Failed("closing"))?;
         self.done.fetch_add(1, Ordering::Relaxed);
         let tables = self.tables.clone();
@@ -151,5 +181,33 @@ mod tests {
             hash.await.unwrap();
         }
         assert!(passwords.tables.0.lock().unwrap().len() <= HASHES_AT_ONCE);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn beyond_a_full_queue_one_is_told_to_come_back() {
+        let passwords = Arc::new(Passwords::new());
+        let all = passwords.turns.acquire_many(u32::try_from(HASHES_AT_ONCE).unwrap()).await.unwrap();
+        let waiting = (0..HASHES_AT_ONCE + HASHES_WAITING).map(|_| {
+            let passwords = passwords.clone();
+            tokio::spawn(async move { passwords.work(|_| Ok(())).await })
+        });
+        let waiting = waiting.collect::<Vec<_>>();
+        while passwords.present.load(Ordering::Relaxed) < HASHES_AT_ONCE + HASHES_WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(passwords.hash("une phrase".into()).await, Err(KeyError::Busy)));
+        // Who goes away leaves a place.
+        waiting[7].abort();
+        while passwords.present.load(Ordering::Relaxed) == HASHES_AT_ONCE + HASHES_WAITING {
+            tokio::task::yield_now().await;
+        }
+        drop(all);
+        assert!(passwords.hash("une phrase".into()).await.is_ok());
+        let mut served = 0;
+        for one in waiting {
+            served += usize::from(one.await.is_ok_and(|worked| worked.is_ok()));
+        }
+        assert_eq!(served, HASHES_AT_ONCE + HASHES_WAITING - 1);
+        assert_eq!(passwords.present.load(Ordering::Relaxed), 0);
     }
 }

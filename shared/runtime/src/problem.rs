@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use store::DbError;
 
+use crate::keys::KeyError;
 use crate::lang::Lang;
 use crate::texts;
 
@@ -46,11 +47,13 @@ kinds! {
     IdempotencyKeyInvalid = BAD_REQUEST "idempotency-key-invalid" "The Idempotency-Key is not 1 to 128 visible ASCII characters.",
     Unauthenticated = UNAUTHORIZED "unauthenticated" "No valid access token came with the request.",
     SignInFailed = UNAUTHORIZED "sign-in-failed" "The e-mail and password do not match an account.",
+    SecondFactorAsked = UNAUTHORIZED "second-factor-needed-at-sign-in" "The password is right; this account signs in with two factors: send `otp` too, or use a passkey.",
     SessionEnded = UNAUTHORIZED "session-ended" "The refresh token is unknown, used, expired or revoked.",
     SignInRefused = UNAUTHORIZED "sign-in-refused" "The identity provider's answer is not accepted, or the attempt is over: begin again.",
     SecondFactorNeeded = FORBIDDEN "second-factor-needed" "This takes a session that was opened with two factors: set one up, then sign in again.",
     Forbidden = FORBIDDEN "forbidden" "The capacity you act in does not allow this.",
     CrossSite = FORBIDDEN "cross-site" "A page of another site asked for this change, and that site is not one of ours.",
+    SignInTooOld = FORBIDDEN "sign-in-too-old" "This takes a session that was opened a moment ago: sign in again.",
     NotFound = NOT_FOUND "not-found" "There is nothing here that you may see.",
     SlotUnknown = NOT_FOUND "slot-unknown" "This is not a slot of ours.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This resource does not know that method.",
@@ -84,6 +87,7 @@ kinds! {
     AddressTaken = CONFLICT "address-taken" "Another account has shown this address to be its own: sign in to that one, or reset its password.",
     VisitsAhead = CONFLICT "visits-ahead" "Somebody for whom you alone act has a visit ahead: cancel it first, or let another adult act for them.",
     MemberStill = CONFLICT "member-still" "You still work in an establishment or for the platform: have that ended first.",
+    SecondFactorExists = CONFLICT "second-factor-exists" "There is such a second factor already: remove it first.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
     JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",
@@ -101,6 +105,7 @@ kinds! {
     InvitationAttempts = TOO_MANY_REQUESTS "invitation-attempts" "Too many wrong codes: try again tomorrow.",
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "That was asked too often: try again after Retry-After.",
     HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "There are more than 100 headers.",
+    TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "Too many attempts failed: try again after Retry-After.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
 }
@@ -108,7 +113,10 @@ kinds! {
 impl Kind {
     /// Whether it refuses somebody what is perhaps there: these leave a trace.
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::Unauthenticated | Self::SecondFactorNeeded | Self::Forbidden | Self::NotFound)
+        matches!(
+            self,
+            Self::Unauthenticated | Self::SecondFactorNeeded | Self::SignInTooOld | Self::Forbidden | Self::NotFound
+        )
     }
 }
 
@@ -125,15 +133,16 @@ pub struct Problem {
     hint: Option<String>,
     /// Name of a text that says why, and what stands in it.
     why: Option<Box<Why>>,
-    extra: Map<String, Value>,
+    extra: Box<Map<String, Value>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    /// When it may be tried again, in seconds, where that is known.
     retry_after: Option<i64>,
 }
 
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, why: None, extra: Map::new(), cause: None, retry_after: None }
+        Self { kind, field: None, hint: None, why: None, extra: Box::default(), cause: None, retry_after: None }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -219,7 +228,7 @@ impl Problem {
             status: status.as_u16(),
             detail: self.detail(lang),
             field: self.field.clone(),
-            extra: self.extra.clone(),
+            extra: (*self.extra).clone(),
         };
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
@@ -262,6 +271,15 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Unavailable(_) => Self::new(Kind::Unavailable).because(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Busy => Self::new(Kind::Unavailable).because(error),
             other => Self::internal(other),
         }
     }

@@ -5,7 +5,12 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging. `RUST_LOG` chooses what; JSON unless on a developer's machine. A second call changes nothing.
 pub fn start(development: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new(if development { "warn,gateway=info,runtime=warn" } else { "info,sqlx=warn" })
+        // What webauthn-rs refuses it also logs, as an error of its own.
+        EnvFilter::new(if development {
+            "warn,gateway=info,runtime=warn,webauthn_rs=off,webauthn_rs_core=off"
+        } else {
+            "info,sqlx=warn,webauthn_rs=off,webauthn_rs_core=off"
+        })
     });
     let logs = tracing_subscriber::fmt().with_env_filter(filter);
     let started =

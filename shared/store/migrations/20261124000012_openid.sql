@@ -2,20 +2,20 @@
 
 -- An attempt, from the provider's address being given out to its answer. State, nonce and PKCE verifier come from the ticket
 -- by HMAC: a copy of this table signs nobody in.
-create table sign_in_attempt (
+create table openid_attempt (
     -- SHA-256 of the ticket.
-    ticket text constraint sign_in_attempt_pkey primary key,
+    ticket text constraint openid_attempt_pkey primary key,
     provider text not null,
     -- Who wants the identity linked to their account; null: whoever comes signs in.
-    account_id uuid constraint sign_in_attempt_account references account (id),
-    session_id uuid constraint sign_in_attempt_session references session (id),
-    tries smallint not null default 0 constraint sign_in_attempt_tries_range check (tries between 0 and 3),
+    account_id uuid constraint openid_attempt_account references account (id),
+    session_id uuid constraint openid_attempt_session references session (id),
+    tries smallint not null default 0 constraint openid_attempt_tries_range check (tries between 0 and 3),
     started_at timestamptz not null,
     expires_at timestamptz not null,
-    constraint sign_in_attempt_order check (started_at < expires_at),
-    constraint sign_in_attempt_of_session check ((account_id is null) = (session_id is null))
+    constraint openid_attempt_order check (started_at < expires_at),
+    constraint openid_attempt_of_session check ((account_id is null) = (session_id is null))
 );
-create index sign_in_attempt_expires_at on sign_in_attempt (expires_at);
+create index openid_attempt_expires_at on openid_attempt (expires_at);
 
 -- An identity of a provider, and whose account it opens.
 create table external_identity (

@@ -46,7 +46,7 @@ create or replace function sign_in_with(who jsonb, wish jsonb) returns jsonb lan
 declare
     now_at constant timestamptz := (who ->> 'at')::timestamptz;
     event constant text := 'session.open.' || (wish ->> 'method');
-    attempt sign_in_attempt;
+    attempt openid_attempt;
     known external_identity;
     professional uuid;
     me uuid;
@@ -57,7 +57,7 @@ declare
     opened boolean := false;
 begin
     -- Used once: of two answers at once the second waits here and finds nothing.
-    delete from sign_in_attempt
+    delete from openid_attempt
     where ticket = wish ->> 'ticket' and provider = wish ->> 'provider' and expires_at > now_at
     returning * into attempt;
     if not found then

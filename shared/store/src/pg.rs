@@ -129,6 +129,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_002, "trust", include_str!("../migrations/20261124000002_trust.sql")),
         (20_261_124_000_003, "sealed", include_str!("../migrations/20261124000003_sealed.sql")),
         (20_261_124_000_010, "account_life", include_str!("../migrations/20261124000010_account_life.sql")),
+        (20_261_124_000_011, "second_factors", include_str!("../migrations/20261124000011_second_factors.sql")),
         (20_261_124_000_012, "openid", include_str!("../migrations/20261124000012_openid.sql")),
         (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
         (20_261_124_000_014, "limits", include_str!("../migrations/20261124000014_limits.sql")),
@@ -156,6 +157,8 @@ const ROUTINES: &[(&str, &str)] = &[
     ("openid", include_str!("../routines/openid.sql")),
     ("patients", include_str!("../routines/patients.sql")),
     ("people", include_str!("../routines/people.sql")),
+    ("sessions", include_str!("../routines/sessions.sql")),
+    ("sign_in_attempts", include_str!("../routines/sign_in_attempts.sql")),
 ];
 /// Writes the policy as it is in the code.
 const POLICY: &str = include_str!("../routines/policy.sql");

@@ -20,3 +20,14 @@ pub const LEASE: Statement<Value> = statement!("lease");
 pub const ATTEMPT: Statement<Value> = statement!("attempt");
 /// Forgets attempts. Parameters: keyed hash.
 pub const FORGET: Statement<Value> = statement!("forget");
+/// Opens a session. Parameters: who, document. No row when what it was opened with is good no more.
+pub const OPEN_SESSION: Statement<Value> = statement!("open_session");
+/// Begins an attempt to prove who one is. Parameters: now, lookup of the e-mail, address, limits where known, limits
+/// elsewhere, seconds of the window, seconds of the lease.
+pub const BEGIN_ATTEMPT: Statement<Value> = statement!("begin_attempt");
+/// Ends an attempt that opened nothing. Parameters: who, ticket, whether it failed, event, account.
+pub const SETTLE_ATTEMPT: Statement<Value> = statement!("settle_attempt");
+/// Keeps a passkey's challenge. Parameters: id, kind, account, state, expiry.
+pub const BEGIN_CEREMONY: Statement<Value> = statement!("begin_ceremony");
+/// Takes a passkey's challenge. Parameters: id, kind, account, now.
+pub const TAKE_CEREMONY: Statement<Value> = statement!("take_ceremony");

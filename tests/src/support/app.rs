@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -29,8 +29,9 @@ pub const MONDAY: &str = "2026-03-02T08:00:00Z";
 
 /// A database that counts what it is asked.
 pub struct Counting {
-    /// Gone with the test: the gateway's parts hold each other, and would keep its connections until the run ends.
-    inner: Mutex<Option<Pg>>,
+    /// Given up with the [`App`]: the deliverer and the functions it calls hold each other, and would hold connections for
+    /// as long as the run lasts.
+    inner: RwLock<Option<Pg>>,
     /// Statements so far.
     pub count: AtomicUsize,
     /// Their texts.
@@ -41,8 +42,14 @@ impl Db for Counting {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.seen.lock().unwrap().insert(sql);
-        let inner = self.inner.lock().unwrap().clone();
-        Box::pin(async move { inner.expect("the test is still under way").rows(sql, params).await })
+        let inner = self.inner();
+        Box::pin(async move { inner.rows(sql, params).await })
+    }
+}
+
+impl Counting {
+    fn inner(&self) -> Pg {
+        self.inner.read().unwrap().clone().expect("the test goes on")
     }
 }
 
@@ -79,7 +86,7 @@ impl App {
         let inner = Pg::with_role(&url, 16, config.database_role.as_deref()).unwrap();
         let owner = Pg::lazy(&url, 4).unwrap();
         let db =
-            Arc::new(Counting { inner: Mutex::new(Some(inner)), count: AtomicUsize::new(0), seen: Mutex::default() });
+            Arc::new(Counting { inner: RwLock::new(Some(inner)), count: AtomicUsize::new(0), seen: Mutex::default() });
         let gateway = gateway::serve::gateway(&config, db.clone(), clock, Some(mailbox.clone())).unwrap();
         Self { gateway, db, mailbox, url, owner, people: AtomicU32::new(0) }
     }
@@ -167,8 +174,7 @@ impl App {
 
     /// The product loses its database.
     pub async fn close_database(&self) {
-        let inner = self.db.inner.lock().unwrap().clone();
-        inner.unwrap().close().await;
+        self.db.inner().close().await;
     }
 
     /// Rows of a query, each its first column as JSON.
@@ -227,7 +233,7 @@ impl App {
 /// Whatever a test is about, nothing it did may have put a secret into a log. Its connections are given back.
 impl Drop for App {
     fn drop(&mut self) {
-        drop(self.db.inner.lock().unwrap().take());
+        self.db.inner.write().unwrap_or_else(PoisonError::into_inner).take();
         if !std::thread::panicking() {
             assert_eq!(super::logs::leaked(), Vec::<String>::new());
         }

@@ -1,7 +1,10 @@
 //! HTTP as a test writes it.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -13,6 +16,7 @@ pub struct Client {
     router: Router,
     token: Option<String>,
     language: Option<String>,
+    place: Option<IpAddr>,
     /// Their address, when they have one.
     pub email: String,
     /// Their own patient, when they have one.
@@ -47,7 +51,7 @@ impl Answer {
 
 impl Client {
     pub fn new(router: Router) -> Self {
-        Self { router, token: None, language: None, email: String::new(), patient: String::new() }
+        Self { router, token: None, language: None, place: None, email: String::new(), patient: String::new() }
     }
 
     pub fn bearing(mut self, token: &str) -> Self {
@@ -58,6 +62,12 @@ impl Client {
 
     pub fn speaking(mut self, language: &str) -> Self {
         self.language = Some(language.to_owned());
+        self
+    }
+
+    /// The same from a place in the network.
+    pub fn at(mut self, place: &str) -> Self {
+        self.place = Some(place.parse().unwrap());
         self
     }
 
@@ -97,7 +107,10 @@ impl Client {
         request
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        if let Some(place) = self.place {
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(place, 50_000)));
+        }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

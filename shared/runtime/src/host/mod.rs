@@ -21,6 +21,7 @@ use crate::edge::rates::Rates;
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::openid::Providers;
+use crate::passkeys::Passkeys;
 use crate::seals::Seals;
 use crate::{Ctx, Function, Parts, telemetry};
 
@@ -81,6 +82,7 @@ pub fn context_over(
         clock,
         keys: Keys::of(config)?,
         seals: Seals::new(config)?,
+        passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         openid: Providers::from_config(config)?,
         deliver,

@@ -2,6 +2,8 @@
 
 use std::sync::Once;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64_URL;
 use domain::ids::{AccountId, SessionId};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -9,35 +11,98 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::KeyError;
+use super::{KeyError, digest};
 
 /// Life of an access token.
 pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// How far the clock that issued a token may be ahead of ours. An expired token has expired: we issue it again for the asking.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+/// Longest token that is looked at, in bytes; ours have some 400.
+const MAX_TOKEN: usize = 4 * 1024;
 const ISSUER: &str = "carnet";
+const AUDIENCE: &str = "carnet-api";
+/// What stands before an Ed25519 public key in DER (RFC 8410 §4).
+const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PUBLIC_KEY: usize = 32;
 
 /// What an access token says. Short-lived; nothing personal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Issuer.
     pub iss: String,
+    /// For whom.
+    pub aud: String,
     /// The account.
     pub sub: AccountId,
     /// The session.
     pub sid: SessionId,
     /// Issued at, epoch seconds.
     pub iat: i64,
+    /// Not good before, epoch seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// Expires at, epoch seconds.
     pub exp: i64,
+}
+
+/// The header of our tokens and of no others: one member more, or one twice, and it is not ours.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OurHeader {
+    alg: String,
+    typ: String,
+    kid: String,
+}
+
+/// A key that verifies (RFC 8037), as `/.well-known/jwks.json` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Jwk {
+    /// `OKP`
+    pub kty: &'static str,
+    /// `Ed25519`
+    pub crv: &'static str,
+    /// `sig`
+    pub r#use: &'static str,
+    /// `EdDSA`
+    pub alg: &'static str,
+    /// Thumbprint of the key (RFC 7638).
+    pub kid: String,
+    /// The public key.
+    pub x: String,
+}
+
+struct Verifying {
+    jwk: Jwk,
+    key: DecodingKey,
+}
+
+impl Verifying {
+    fn new(public: &[u8]) -> Self {
+        let x = BASE64_URL.encode(public);
+        let kid = digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes());
+        let jwk = Jwk { kty: "OKP", crv: "Ed25519", r#use: "sig", alg: "EdDSA", kid, x };
+        Self { jwk, key: DecodingKey::from_ed_der(public) }
+    }
+
+    /// From a private key (PKCS#8), or a public one, bare or in DER.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let public = match bytes.strip_prefix(&SPKI).unwrap_or(bytes) {
+            public if public.len() == PUBLIC_KEY => public.to_vec(),
+            private => Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok()?.public_key().as_ref().to_vec(),
+        };
+        Some(Self::new(&public))
+    }
 }
 
 /// Issues and verifies access tokens.
 pub(super) struct Tokens {
     signing: EncodingKey,
-    verifying: DecodingKey,
+    /// The present key first, then those that signed before.
+    verifying: Vec<Verifying>,
 }
 
 impl Tokens {
-    pub(super) fn new(pkcs8: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn new(pkcs8: &[u8], before: &[Vec<u8>]) -> Result<Self, KeyError> {
         static PROVIDER: Once = Once::new();
         // Once a process; where somebody installed another, tokens fail, and a test says so.
         PROVIDER.call_once(|| {
@@ -45,32 +110,55 @@ impl Tokens {
         });
         let pair =
             Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| KeyError::Unusable("CARNET_SIGNING_KEY"))?;
-        Ok(Self {
-            signing: EncodingKey::from_ed_der(pkcs8),
-            verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
-        })
+        let mut verifying = vec![Verifying::new(pair.public_key().as_ref())];
+        for key in before {
+            verifying.push(Verifying::of(key).ok_or(KeyError::Unusable("CARNET_SIGNING_KEYS_BEFORE"))?);
+        }
+        Ok(Self { signing: EncodingKey::from_ed_der(pkcs8), verifying })
     }
 
     pub(super) fn issue(&self, account: AccountId, session: SessionId, now: Timestamp) -> Result<String, KeyError> {
+        let now = now.as_second();
         let claims = Claims {
             iss: ISSUER.into(),
+            aud: AUDIENCE.into(),
             sub: account,
             sid: session,
-            iat: now.as_second(),
-            exp: now.as_second() + ACCESS_TOKEN_LIFE.as_secs(),
+            iat: now,
+            nbf: None,
+            exp: now + ACCESS_TOKEN_LIFE.as_secs(),
         };
-        jsonwebtoken::encode(&Header::new(jsonwebtoken::Algorithm::EdDSA), &claims, &self.signing)
-            .map_err(|_| KeyError::Failed("sign"))
+        let mut header = Header::new(jsonwebtoken::Algorithm::EdDSA);
+        header.kid = self.verifying.first().map(|key| key.jwk.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|_| KeyError::Failed("sign"))
     }
 
     pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        if token.len() > MAX_TOKEN {
+            return None;
+        }
+        let header = BASE64_URL.decode(token.split_once('.')?.0).ok()?;
+        let header: OurHeader = serde_json::from_slice(&header).ok()?;
+        if header.alg != "EdDSA" || header.typ != "JWT" {
+            return None;
+        }
+        let signed_by = self.verifying.iter().find(|key| key.jwk.kid == header.kid)?;
         let mut validation = Validation::new(jsonwebtoken::Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
-        // Expiry is judged by our own clock, below.
+        validation.set_audience(&[AUDIENCE]);
+        // Times are judged by our own clock, below.
         validation.validate_exp = false;
-        validation.validate_aud = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &validation).ok()?.claims;
-        (now.as_second() < claims.exp).then_some(claims)
+        let claims = jsonwebtoken::decode::<Claims>(token, &signed_by.key, &validation).ok()?.claims;
+        let now = now.as_second();
+        let begun = claims.iat.max(claims.nbf.unwrap_or(i64::MIN));
+        let alive = now < claims.exp && begun <= now.saturating_add(CLOCK_SKEW.as_secs());
+        // Nor does a token live longer than we let any live.
+        let ours = claims.exp.saturating_sub(claims.iat) <= ACCESS_TOKEN_LIFE.as_secs();
+        (alive && ours).then_some(claims)
+    }
+
+    pub(super) fn public(&self) -> Vec<Jwk> {
+        self.verifying.iter().map(|key| key.jwk.clone()).collect()
     }
 }
 

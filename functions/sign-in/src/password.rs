@@ -1,0 +1,120 @@
+//! With a password, and a second factor where there is one.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::access::Role;
+use domain::ids::{AccountId, EstablishmentId};
+use runtime::actor::anonymous;
+use runtime::device::Device;
+use runtime::edge::{ClientAddress, RequestId};
+use runtime::second_factors::{Factor, FactorKind, proof_of};
+use runtime::sessions::{self, Capacity, Opening, Proof, Tokens};
+use runtime::sign_in_attempts::Attempt;
+use runtime::{Ctx, Input, Kind, Problem, Words};
+use serde::Deserialize;
+use store::{Query as _, Statement, params, statement};
+use utoipa::ToSchema;
+
+const CREDENTIALS: Statement<Credentials> = statement!("credentials");
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    #[schema(value_type = String, max_length = 254, pattern = r"^[^\x00]*$")]
+    email: Words<254>,
+    #[schema(value_type = String, max_length = 1000, format = "password", pattern = r"^[^\x00]*$")]
+    password: Words<1000>,
+    /// For an account with a second factor: the six figures of its app, or a recovery code.
+    #[schema(value_type = Option<String>, max_length = 16, pattern = r"^[^\x00]*$")]
+    otp: Option<Words<16>>,
+    /// In what capacity; when not given, the account's only one at work, or else as a patient.
+    #[schema(value_type = Option<String>)]
+    role: Option<Role>,
+    /// In which establishment, for an account that works in several.
+    establishment: Option<EstablishmentId>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Credentials {
+    id: AccountId,
+    password_hash: String,
+    /// Whether the account has shown the address to be its own.
+    verified: bool,
+    wrapped_key: Option<String>,
+    capacities: Vec<Capacity>,
+    factors: Vec<Factor>,
+}
+
+/// Signs in. An account with a second factor needs it each time; without one, a session is worth one factor.
+#[utoipa::path(post, path = "/v1/sessions", tag = "accounts", request_body = SignIn,
+    responses((status = 201, body = Tokens),
+              (status = 401, description = "What was given matches no account; or `second-factor-needed-at-sign-in`: the password does, and `otp` is missing."),
+              (status = 403, description = "The account may not act in that capacity."),
+              (status = 429, description = "Too many attempts failed: try again after Retry-After seconds.")))]
+pub(crate) async fn sign_in(
+    State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, device: Device, Input(given): Input<SignIn>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    let lookup = ctx.keys.lookup("email", &given.email);
+    let attempt = Attempt::at_sign_in(&ctx, address, &lookup).await?;
+    let (found, outcome) = tried(&ctx, (request, address, device), &lookup, given, &attempt).await;
+    let problem = match outcome {
+        Ok(tokens) => return Ok((StatusCode::CREATED, Json(tokens))),
+        Err(problem) => problem,
+    };
+    let failed = problem.kind == Kind::SignInFailed;
+    attempt.settle(&ctx, anonymous(request, address, ctx.now()), failed, "session.open", found).await?;
+    Err(problem)
+}
+
+/// Whom the address is of, for the audit trail, and what became of it.
+async fn tried(
+    ctx: &Ctx, (request, address, device): (RequestId, ClientAddress, Device), lookup: &str, given: SignIn,
+    attempt: &Attempt,
+) -> (Option<AccountId>, Result<Tokens, Problem>) {
+    let claimants = match ctx.db.many(&CREDENTIALS, params![lookup, ctx.now()]).await {
+        Ok(claimants) => claimants,
+        Err(error) => return (None, Err(error.into())),
+    };
+    let owner = claimants.iter().find(|account| account.verified).or(claimants.first()).map(|account| account.id);
+    let outcome = async {
+        let failed = || Problem::new(Kind::SignInFailed);
+        let account = whose(ctx, claimants, given.password.into()).await?.ok_or_else(failed)?;
+        let proof = account.proof(ctx, given.otp).await?.ok_or_else(failed)?;
+        let capacity = Capacity::meant(&account.capacities, given.role, given.establishment)?;
+        let opening = Opening { account: account.id, capacity, proof, device, attempt: Some(attempt) };
+        sessions::open(ctx, request, address, opening).await?.ok_or_else(failed)
+    };
+    (owner, outcome.await)
+}
+
+/// Whose password it is: of the one account that has the address, or of the newest that claims it. A wrong one always takes
+/// two hashes, so that the time tells nothing of how many there are.
+async fn whose(ctx: &Ctx, claimants: Vec<Credentials>, password: String) -> Result<Option<Credentials>, Problem> {
+    let (mut verified, mut claimed): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|account| account.verified);
+    for candidate in [verified.pop(), claimed.pop()] {
+        let hash = candidate.as_ref().map(|account| account.password_hash.clone());
+        if ctx.keys.verify_password(password.clone(), hash).await? {
+            return Ok(candidate);
+        }
+    }
+    Ok(None)
+}
+
+impl Credentials {
+    /// What the password and the code prove together. Only who knows the password learns that a code is asked for.
+    async fn proof(&self, ctx: &Ctx, otp: Option<Words<16>>) -> Result<Option<Proof>, Problem> {
+        if self.factors.is_empty() {
+            return Ok(Some(Proof::Password));
+        }
+        let Some(otp) = otp else {
+            let has = |kind| self.factors.iter().any(|factor| factor.kind == kind);
+            let mut ways = vec!["recovery-code"];
+            ways.extend(has(FactorKind::Totp).then_some("totp"));
+            ways.extend(has(FactorKind::Passkey).then_some("passkey"));
+            return Err(Problem::new(Kind::SecondFactorAsked).field("otp").with("factors", ways));
+        };
+        proof_of(ctx, self.id, self.wrapped_key.as_deref(), &self.factors, &otp).await
+    }
+}
