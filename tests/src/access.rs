@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Method;
-use domain::access::{Access, Decision, Level, Role, admit, matrix};
+use domain::access::{Access, Decision, Level, Resource, Role, admit, matrix};
 use gateway::fixtures::id;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -235,9 +235,50 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             | "/v1/patients"
             | "/v1/me"
             | "/v1/members"
+            | "/v1/me/access-log"
+            | "/v1/accounts/me"
+            | "/v1/sessions"
+            | "/v1/second-factors"
             | "/v1/professionals"
             | "/v1/guardianship-proofs",
         ) => (None, template.to_owned(), Value::Null),
+        ("GET", "/v1/audit") => (None, format!("{template}?date=ge2026-03-01&date=le2026-03-02"), Value::Null),
+        ("DELETE", "/v1/holds/{id}") => (whole, named(case.visit), Value::Null),
+        // What somebody does to their own account, which nobody else's name leads to.
+        (_, path) if path.starts_with("/v1/sign-in-with/") => {
+            let body = if method == "POST" && path.ends_with("/choice") {
+                json!({"membership": Uuid::nil()})
+            } else {
+                json!({})
+            };
+            (None, template.replace("{provider}", "none"), if method == "POST" { body } else { Value::Null })
+        }
+        ("DELETE", "/v1/sessions/{id}") => (None, named(Uuid::nil()), Value::Null),
+        ("POST", "/v1/second-factors/{id}/removal") => {
+            (None, named(Uuid::nil()), json!({"password": "x", "otp": "123456"}))
+        }
+        ("POST", "/v1/second-factors/totp/confirmation") => (None, template.to_owned(), json!({"code": "123456"})),
+        ("POST", "/v1/second-factors/passkeys") => {
+            (None, template.to_owned(), json!({"ceremony": Uuid::nil(), "credential": {}}))
+        }
+        ("POST", "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation") => {
+            (None, template.to_owned(), json!({"token": "x"}))
+        }
+        ("POST", "/v1/accounts/password") => {
+            (None, template.to_owned(), json!({"current_password": "x", "password": "une autre phrase longue"}))
+        }
+        ("POST", "/v1/accounts/email-change") => {
+            (None, template.to_owned(), json!({"email": "x@famille.example", "password": "x"}))
+        }
+        ("POST", "/v1/accounts/closure") => (None, template.to_owned(), json!({"password": "x"})),
+        (
+            "POST",
+            "/v1/accounts/email-verification/request"
+            | "/v1/sessions/end-all"
+            | "/v1/second-factors/totp"
+            | "/v1/second-factors/passkeys/options"
+            | "/v1/second-factors/recovery-codes",
+        ) => (None, template.to_owned(), json!({})),
         ("POST", "/v1/appointments" | "/v1/holds") => {
             (whole, template.to_owned(), json!({"slot": slot, "patient": patient}))
         }
@@ -337,6 +378,8 @@ async fn each_route_answers_each_role_as_the_policy_says() {
                 _ => 200,
             };
             let as_said = match expected {
+                // Of one's own account there may be no such session, factor or provider.
+                200 if access.resource == Resource::Account => status < 500 && ![401, 403].contains(&status),
                 200 => status < 500 && ![401, 403, 404].contains(&status),
                 other => status == other,
             };

@@ -295,7 +295,7 @@ async fn a_password_is_changed_by_who_knows_it_and_other_sessions_end() {
     };
     assert_eq!(change("pas celle-là", OTHER).await.problem(422), "password-wrong");
     assert_eq!(
-        app.count("select count(*) from audit where event = 'account.password.confirm' and outcome = 'refused'").await,
+        app.count("select count(*) from audit where event = 'account.password.confirm' and outcome = 'failed'").await,
         1
     );
     assert_eq!(change(PHRASE, "motdepasse1").await.problem(422), "field-invalid");

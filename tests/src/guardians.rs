@@ -260,6 +260,7 @@ async fn young(app: &App, parent: &Client, child: &str, birth_date: &str) -> Cli
     let account = json!({"email": email, "password": "une phrase assez longue", "given_name": "noe", "family_name": "EXEMPLE",
                          "birth_date": birth_date});
     let opened = app.nobody().post("/v1/accounts", &account).await.expect(201);
+    app.without_letters().await;
     let session = json!({"email": email, "password": "une phrase assez longue"});
     let session = app.nobody().post("/v1/sessions", &session).await.expect(201);
     let young = app.nobody().bearing(session["access_token"].as_str().unwrap()).who(&email, &opened);

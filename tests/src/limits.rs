@@ -24,6 +24,7 @@ pub async fn walk(app: &App) {
     attempt(&app.gateway.ctx, "walk", "eve", 1, Duration::from_mins(1)).await.unwrap();
     forget(&app.gateway.ctx, "walk", "eve").await.unwrap();
     let limited = App::on(app.url.clone(), &[("RATE_LIMIT_ACCOUNT_PER_MINUTE", "600")]).await;
+    limited.gateway.ctx.clock.set(app.now());
     limited.nobody().bearing(eve.token()).get("/v1/patients").await.expect(200);
     app.db.seen.lock().unwrap().extend(limited.db.seen.lock().unwrap().iter());
 }

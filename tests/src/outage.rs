@@ -40,6 +40,8 @@ async fn while_the_database_is_away_it_is_503_and_it_recovers_without_a_restart(
     }
     assert_eq!(answers.last(), Some(&200), "{answers:?}");
     // What was asked before is asked again with its key, and is done once.
+    // The tests' own connections were cut too.
+    while sqlx::query("select 1").execute(app.pool()).await.is_err() {}
     let ada = ada.clone().bearing(&app.fresh_token(&ada).await);
     ada.post_with_key("/v1/appointments", &wish, "k").await.expect(201);
     drop(server);

@@ -41,7 +41,8 @@ fn professionals(rpps: &str) -> Value {
 
 /// Somebody of the imported directory.
 async fn of_directory(app: &App) -> (String, String) {
-    let sql = "select jsonb_build_object('id', id, 'rpps', rpps) from practitioner where rpps ~ '^[0-9]{11}$' order by rpps limit 1";
+    let sql = "select jsonb_build_object('id', id, 'rpps', rpps) from practitioner p where rpps ~ '^[0-9]{11}$'
+               and not exists (select from membership m where m.practitioner_id = p.id) order by rpps limit 1";
     let row = &app.sql(sql).await[0];
     (row["id"].as_str().unwrap().to_owned(), row["rpps"].as_str().unwrap().to_owned())
 }

@@ -40,6 +40,17 @@ with me as (
 ), unlinked as (
     update account_link set email_lookup = '-', used_at = coalesce(used_at, ($1::jsonb ->> 'at')::timestamptz)
     from closed where account_link.account_id = closed.id
+), unarmed as (
+    delete from second_factor using closed where second_factor.account_id = closed.id
+), uncoded as (
+    delete from recovery_code using closed where recovery_code.account_id = closed.id
+), unchallenged as (
+    delete from passkey_ceremony using closed where passkey_ceremony.account_id = closed.id
+), nowhere as (
+    delete from known_address using closed where known_address.account_id = closed.id
+), unknown as (
+    -- Whoever comes with the provider's identity again opens an account of their own.
+    delete from external_identity using closed where external_identity.account_id = closed.id
 ), recorded as (
     insert into trace
     select line.* from closed, entry($1::jsonb, 'delete', 'account.close', closed.id, null) as line

@@ -11,6 +11,7 @@ use domain::letter::{CHANGE_LIFE, OBJECTION, Purpose};
 use domain::person::Email;
 use runtime::actor::anonymous;
 use runtime::edge::{ClientAddress, RequestId};
+use runtime::keys::KeyError;
 use runtime::people::Contact;
 use runtime::{Actor, Ctx, Input, Kind, Problem};
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,8 @@ pub(crate) async fn ask(State(ctx): State<Ctx>, actor: Actor, Input(wish): Input
     if lookup == ctx.keys.lookup("email", &present.email) {
         return Err(Problem::new(Kind::FieldInvalid).field("email").hint("email-same"));
     }
-    let sealed = contact.resealed(&ctx.keys, own.id, &own.wrapped_key).await.map_err(Problem::internal)?;
+    let key = own.wrapped_key.as_deref().ok_or(KeyError::Erased)?;
+    let sealed = contact.resealed(&ctx.keys, own.id, key).await?;
     let document = json!({
         "change": Uuid::now_v7(), "contact": sealed, "email_lookup": lookup, "new_link": Uuid::now_v7(),
         "old_link": Uuid::now_v7(), "ripe_at": now + OBJECTION, "until": now + CHANGE_LIFE,

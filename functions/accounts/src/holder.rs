@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Timestamp;
 use domain::ids::AccountId;
+use runtime::keys::KeyError;
 use runtime::people::Contact;
 use runtime::{Actor, Ctx, Input, Kind, Lang, Problem};
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,10 @@ const CLOSE: Statement<Closing> = statement!("close");
 
 /// The caller's account.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Me {
+pub(crate) struct OwnAccount {
     id: AccountId,
-    email: String,
+    /// None for who came with an identity provider that told none.
+    email: Option<String>,
     /// Whether the address was shown to be theirs.
     email_verified: bool,
     phone: Option<String>,
@@ -48,8 +50,8 @@ pub(crate) struct Pending {
 #[derive(Debug, Deserialize)]
 struct Stored {
     id: AccountId,
-    wrapped_key: String,
-    contact: String,
+    wrapped_key: Option<String>,
+    contact: Option<String>,
     language: Lang,
     email_verified: bool,
     phone_verified: bool,
@@ -68,14 +70,18 @@ struct Change {
 
 /// Reads the caller's account.
 #[utoipa::path(get, path = "/v1/accounts/me", operation_id = "read_account", tag = "accounts",
-    responses((status = 200, body = Me)))]
-pub(crate) async fn read(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Me>, Problem> {
+    responses((status = 200, body = OwnAccount)))]
+pub(crate) async fn read(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<OwnAccount>, Problem> {
     let stored = ctx.db.optional(&ME, params![actor.who(ctx.now())]).await?;
     let stored = stored.ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
     let open = async |sealed: &str| {
-        Contact::open(&ctx.keys, stored.id, &stored.wrapped_key, sealed).await.map_err(Problem::internal)
+        let key = stored.wrapped_key.as_deref().ok_or(KeyError::Erased)?;
+        Contact::open(&ctx.keys, stored.id, key, sealed).await
     };
-    let contact = open(&stored.contact).await?;
+    let contact = match &stored.contact {
+        Some(contact) => Some(open(contact).await?),
+        None => None,
+    };
     let email_change = match &stored.email_change {
         Some(change) => Some(Pending {
             email: open(&change.contact).await?.email,
@@ -86,11 +92,11 @@ pub(crate) async fn read(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Me
         }),
         None => None,
     };
-    Ok(Json(Me {
+    Ok(Json(OwnAccount {
         id: stored.id,
-        email: contact.email,
+        email: contact.as_ref().map(|contact| contact.email.clone()),
         email_verified: stored.email_verified,
-        phone: contact.phone,
+        phone: contact.and_then(|contact| contact.phone),
         phone_verified: stored.phone_verified,
         language: stored.language,
         created_at: stored.created_at,

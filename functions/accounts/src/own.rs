@@ -1,14 +1,14 @@
 //! The account of the caller, when it takes more than a session: the password asked again, a new one judged.
 
+use domain::access::Level;
 use domain::ids::{AccountId, PatientId};
 use domain::person::NewPassword;
 use domain::person::password::{self, Holder};
 use runtime::people::{Contact, Identity};
+use runtime::sign_in_attempts::Attempt;
 use runtime::{Actor, Ctx, Kind, Problem, Words};
 use serde::Deserialize;
-use store::shared::REFUSAL;
 use store::{Query as _, Statement, params, statement};
-use uuid::Uuid;
 
 const OWN: Statement<Own> = statement!("own");
 
@@ -20,26 +20,31 @@ pub(crate) type Password = Words<1000>;
 pub(crate) struct Own {
     pub(crate) id: AccountId,
     pub(crate) password_hash: String,
-    pub(crate) wrapped_key: String,
-    contact: String,
+    /// None, with the contact, for who came with an identity provider that told no address.
+    pub(crate) wrapped_key: Option<String>,
+    contact: Option<String>,
+    /// Whether it has a second factor.
+    #[serde(default)]
+    armed: bool,
     patient: Option<PatientId>,
     patient_key: Option<String>,
     identity: Option<String>,
 }
 
 impl Own {
-    /// How its holder is reached.
+    /// How its holder is reached; nothing when nobody knows.
     pub(crate) async fn contact(&self, ctx: &Ctx) -> Result<Contact, Problem> {
-        Contact::open(&ctx.keys, self.id, &self.wrapped_key, &self.contact).await.map_err(Problem::internal)
+        match (&self.wrapped_key, &self.contact) {
+            (Some(key), Some(sealed)) => Ok(Contact::open(&ctx.keys, self.id, key, sealed).await?),
+            _ => Ok(Contact { email: String::new(), phone: None }),
+        }
     }
 
     /// The hash of a new password, if it may be the account's.
     pub(crate) async fn new_hash(&self, ctx: &Ctx, field: &str, new: NewPassword) -> Result<String, Problem> {
         let contact = self.contact(ctx).await?;
         let identity = match (self.patient, &self.patient_key, &self.identity) {
-            (Some(patient), Some(key), Some(sealed)) => {
-                Some(Identity::open(&ctx.keys, patient, key, sealed).await.map_err(Problem::internal)?)
-            }
+            (Some(patient), Some(key), Some(sealed)) => Some(Identity::open(&ctx.keys, patient, key, sealed).await?),
             _ => None,
         };
         new_hash(ctx, field, new, &contact, identity.as_ref()).await
@@ -55,18 +60,24 @@ pub(crate) async fn new_hash(
     let holder = Holder { email: &contact.email, names: names.unwrap_or_default(), birth_date };
     password::check(&new, &holder)
         .map_err(|refused| Problem::new(Kind::FieldInvalid).field(field).hint(refused.code()))?;
-    ctx.keys.hash_password(new.into()).await.map_err(Problem::internal)
+    Ok(ctx.keys.hash_password(new.into()).await?)
 }
 
-/// The caller's account, once they have shown again that they know its password. A wrong one leaves a trace. Whatever
-/// asks a signed-in person for the password comes through here: it is here that tries are to be counted.
+/// The caller's account, once they have shown again that they know its password. A wrong one leaves a trace and counts:
+/// whatever asks a signed-in person for the password comes through here.
 pub(crate) async fn confirmed(ctx: &Ctx, actor: &Actor, field: &str, given: Password) -> Result<Own, Problem> {
     let own = ctx.db.optional(&OWN, params![actor.id()]).await?.ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
-    let hash = Some(own.password_hash.clone());
-    if ctx.keys.verify_password(given.into(), hash).await.map_err(Problem::internal)? {
+    // A session from before the second factor is worth less than the account by now.
+    if own.armed && actor.standing.level < Level::Two {
+        return Err(Problem::new(Kind::SecondFactorNeeded));
+    }
+    let attempt = Attempt::once_more(ctx, actor.account).await?;
+    let matches = ctx.keys.verify_password(given.into(), Some(own.password_hash.clone())).await;
+    if matches.as_ref().is_ok_and(|matches| *matches) {
+        attempt.succeed(ctx).await?;
         return Ok(own);
     }
-    let who = actor.who(ctx.now());
-    ctx.db.one(&REFUSAL, params![who, "execute", "account.password.confirm", None::<Uuid>]).await?;
+    attempt.settle(ctx, actor.who(ctx.now()), matches.is_ok(), "account.password.confirm", Some(actor.account)).await?;
+    matches?;
     Err(Problem::new(Kind::PasswordWrong).field(field))
 }

@@ -1,7 +1,7 @@
 -- Who the actor is and as what they may act.
 -- $1 who
 select jsonb_build_object(
-    'account', account.id, 'name', coalesce(name_of_account(account.id), ''),
+    'account', account.id, 'person', person_of_account(account.id),
     'role', $1::jsonb ->> 'role', 'level', ($1::jsonb ->> 'level')::int8,
     'establishment', $1::jsonb ->> 'establishment', 'practitioner', $1::jsonb ->> 'practitioner',
     'capacities', capacities_of(account.id, ($1::jsonb ->> 'at')::timestamptz),

@@ -10,6 +10,7 @@ use domain::guardianship::Claim;
 use domain::ids::{
     AccountId, EstablishmentId, GuardianshipId, MembershipId, PatientId, PractitionerId, ProfessionalId,
 };
+use runtime::people::{SealedPerson, name_of};
 use runtime::{Actor, Ctx, Function, Input, Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +23,7 @@ use utoipa_axum::routes;
 pub const FUNCTION: Function =
     Function { name: "capacities", manifest: include_str!("../function.yaml"), routes: router, events: None };
 
-const ME: Statement<Me> = statement!("me");
+const ME: Statement<MeRow> = statement!("me");
 const CHOOSE: Statement<Value> = statement!("choose");
 
 fn router() -> OpenApiRouter<Ctx> {
@@ -31,7 +32,7 @@ fn router() -> OpenApiRouter<Ctx> {
 
 /// In what one may act.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-struct Capacity {
+struct OwnCapacity {
     #[schema(value_type = String)]
     role: Role,
     /// Which membership, for who works in an establishment.
@@ -67,6 +68,7 @@ struct OwnGuardianship {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Me {
     account: AccountId,
+    #[serde(skip_deserializing)]
     name: String,
     /// In what capacity this session acts.
     #[schema(value_type = String)]
@@ -78,17 +80,27 @@ struct Me {
     /// Who the caller is in the directory.
     practitioner: Option<PractitionerId>,
     /// Everything the caller may act as.
-    capacities: Vec<Capacity>,
+    capacities: Vec<OwnCapacity>,
     /// For whom the caller acts, themself included.
     guardianships: Vec<OwnGuardianship>,
     /// The caller's latest claim to be a professional.
     professional: Option<OwnClaim>,
 }
 
+/// The same as stored: the name still sealed.
+#[derive(Debug, Deserialize)]
+struct MeRow {
+    person: Option<SealedPerson>,
+    #[serde(flatten)]
+    me: Me,
+}
+
 /// Says who the caller is, in what capacity the session acts, and in which others it could.
 #[utoipa::path(get, path = "/v1/me", operation_id = "who_am_i", tag = "accounts", responses((status = 200, body = Me)))]
 async fn me(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Me>, Problem> {
-    Ok(Json(ctx.db.one(&ME, params![actor.who(ctx.now())]).await?))
+    let MeRow { person, mut me } = ctx.db.one(&ME, params![actor.who(ctx.now())]).await?;
+    me.name = name_of(person.as_ref(), &ctx.keys).await?;
+    Ok(Json(me))
 }
 
 /// As what to act.
@@ -108,8 +120,8 @@ struct Choice {
               (status = 403, description = "Not a capacity of the caller's.")))]
 async fn choose(State(ctx): State<Ctx>, actor: Actor, Input(choice): Input<Choice>) -> Result<StatusCode, Problem> {
     let who = actor.who(ctx.now());
-    let me = ctx.db.one(&ME, params![who.clone()]).await?;
-    let meant = |capacity: &&Capacity| {
+    let me = ctx.db.one(&ME, params![who.clone()]).await?.me;
+    let meant = |capacity: &&OwnCapacity| {
         capacity.role == choice.role
             && choice.establishment.is_none_or(|establishment| Some(establishment) == capacity.establishment)
     };

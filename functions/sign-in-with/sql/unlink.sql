@@ -4,7 +4,7 @@
 with gone as (
     delete from external_identity using account
     where external_identity.account_id = ($1::jsonb ->> 'account')::uuid and external_identity.provider = $2::text
-      and account.id = external_identity.account_id and account.email is not null
+      and account.id = external_identity.account_id and account.contact is not null
     returning external_identity.account_id
 ), ended as (
     update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'identity unlinked'

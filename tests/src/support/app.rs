@@ -107,12 +107,16 @@ impl App {
         let account = json!({"email": email, "password": "une phrase assez longue", "given_name": "Ada",
                              "family_name": "Exemple", "birth_date": "1988-05-12"});
         let opened = self.nobody().speaking(language).post("/v1/accounts", &account).await.expect(201);
-        // The letter that a sign-up asks for is another test's affair.
-        let quiet = "delete from outbox where kind = 'account.opened.v1' and fanned_out_at is null";
-        sqlx::query(quiet).execute(self.pool()).await.unwrap();
+        self.without_letters().await;
         let session = json!({"email": email, "password": "une phrase assez longue"});
         let session = self.nobody().post("/v1/sessions", &session).await.expect(201);
         self.nobody().speaking(language).bearing(session["access_token"].as_str().unwrap()).who(email, &opened)
+    }
+
+    /// The letters that sign-ups ask for are another test's affair.
+    pub async fn without_letters(&self) {
+        let quiet = "delete from outbox where kind = 'account.opened.v1' and fanned_out_at is null";
+        sqlx::query(quiet).execute(self.pool()).await.unwrap();
     }
 
     /// Many accounts at once, without the work of hashing passwords: for races.
