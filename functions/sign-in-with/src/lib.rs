@@ -121,16 +121,16 @@ async fn link(
 /// Where a professional acts in this session.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Choice {
+struct ActivityChoice {
     membership: MembershipId,
 }
 
 /// Chooses one activity for the session that Pro Santé Connect opened: one of the `capacities` of the answer.
 #[utoipa::path(post, path = "/v1/sign-in-with/{provider}/choice", operation_id = "choose_activity", tag = "sign-in-with",
-    request_body = Choice, params(("provider" = String, Path)),
+    request_body = ActivityChoice, params(("provider" = String, Path)),
     responses((status = 200, body = Capacity), (status = 404, description = "Not one of this professional's memberships.")))]
 async fn choose(
-    State(ctx): State<Ctx>, actor: Actor, Segment(name): Segment<String>, Input(choice): Input<Choice>,
+    State(ctx): State<Ctx>, actor: Actor, Segment(name): Segment<String>, Input(choice): Input<ActivityChoice>,
 ) -> Result<Json<Capacity>, Problem> {
     let provider = found(&ctx, &name)?.name().to_owned();
     let chosen = ctx.db.optional(&CHOOSE, params![actor.who(ctx.now()), choice.membership.as_uuid(), provider]).await?;

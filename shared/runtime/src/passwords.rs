@@ -129,10 +129,10 @@ impl Passwords {
         self.work(move |tables| tables.new_hash(&password)).await
     }
 
-    /// Without a stored hash it takes as long and is false.
+    /// Without a stored hash, or with the dash of an account that has no password, it takes as long and is false.
     pub(crate) async fn matches(&self, password: String, stored: Option<String>) -> Result<bool, KeyError> {
         let password = nfc(&password);
-        self.work(move |tables| match stored {
+        self.work(move |tables| match stored.filter(|stored| stored != "-") {
             Some(stored) => tables.matches(&password, &stored),
             None => tables.new_hash(&password).map(|_| false),
         })
