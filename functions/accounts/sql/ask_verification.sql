@@ -4,7 +4,8 @@ with asked as (
     insert into account_link (id, purpose, account_id, email_lookup, asked_at, expires_at)
     select $2::uuid, 'verify-email', account.id, account.email_lookup, ($1::jsonb ->> 'at')::timestamptz, $3::text::timestamptz
     from account
-    where account.id = ($1::jsonb ->> 'account')::uuid and account.state = 'active' and account.email_verified_at is null
+    where account.id = ($1::jsonb ->> 'account')::uuid and account.state = 'active' and account.email_lookup is not null
+      and account.email_verified_at is null
     returning id, account_id
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)

@@ -21,7 +21,7 @@ const MOST: usize = 20;
 
 /// What a browser needs, for `navigator.credentials.create`.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Options {
+pub(crate) struct RegistrationOptions {
     /// Send it back with the answer, once, within five minutes.
     ceremony: Uuid,
     /// `publicKey` (`PublicKeyCredentialCreationOptionsJSON` of `WebAuthn`).
@@ -31,10 +31,12 @@ pub(crate) struct Options {
 
 /// Begins the registration of a passkey.
 #[utoipa::path(post, path = "/v1/second-factors/passkeys/options", operation_id = "passkey_options", tag = "accounts",
-    responses((status = 201, body = Options), (status = 404, description = "There are no passkeys here: no public address is set."),
+    responses((status = 201, body = RegistrationOptions), (status = 404, description = "There are no passkeys here: no public address is set."),
               (status = 403, description = "The session is of one factor and there is a second, or it was opened too long ago."),
               (status = 409, description = "There are 20 passkeys already.")))]
-pub(crate) async fn options(State(ctx): State<Ctx>, actor: Actor) -> Result<(StatusCode, Json<Options>), Problem> {
+pub(crate) async fn options(
+    State(ctx): State<Ctx>, actor: Actor,
+) -> Result<(StatusCode, Json<RegistrationOptions>), Problem> {
     let passkeys = passkeys(&ctx)?;
     let account = Account::of(&ctx, &actor).await?;
     account.may_change(&actor, ctx.now())?;
@@ -53,7 +55,7 @@ pub(crate) async fn options(State(ctx): State<Ctx>, actor: Actor) -> Result<(Sta
     let begun = passkeys.begin_registration(actor.account, &name, &known);
     let (public_key, state) = begun.map_err(Problem::internal)?;
     let ceremony = Ceremony::Registration(actor.account).keep(&ctx, &state).await?;
-    Ok((StatusCode::CREATED, Json(Options { ceremony, public_key })))
+    Ok((StatusCode::CREATED, Json(RegistrationOptions { ceremony, public_key })))
 }
 
 /// What the browser answered.

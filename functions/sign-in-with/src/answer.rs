@@ -202,6 +202,9 @@ async fn prepare_account(
     ctx: &Ctx, kind: ProviderKind, identity: &Identity, wish: &mut Value, now: Timestamp,
 ) -> Result<(), Problem> {
     let account = AccountId::from_uuid(Uuid::now_v7());
+    // Also for who tells no address: second factors are sealed with it.
+    let (key, _) = ctx.keys.new_owner(account).await?;
+    wish["account_key"] = json!(key);
     match kind {
         ProviderKind::ProSanteConnect => {}
         ProviderKind::FranceConnect => {
@@ -212,17 +215,15 @@ async fn prepare_account(
             let patient = PatientId::from_uuid(Uuid::now_v7());
             wish["patient"] = json!(patient);
             let person = people::Identity::new(&pivot.given_name, &pivot.family_name, pivot.birthdate);
-            let (key, sealed) = person.sealed(&ctx.keys, patient).await.map_err(Problem::internal)?;
-            wish["patient_key"] = json!(key);
+            let (patient_key, sealed) = person.sealed(&ctx.keys, patient).await?;
+            wish["patient_key"] = json!(patient_key);
             wish["identity"] = json!(sealed);
             wish["twin_lookup"] = json!(person.twin(&ctx.keys));
             wish["private_from"] = json!(step(person.birth_date, Change::PrivateMessages));
             wish["adult_from"] = json!(step(person.birth_date, Change::Independence));
             if let Some(email) = pivot.email {
                 let contact = Contact { email: email.into(), phone: None };
-                let (key, sealed) = contact.sealed(&ctx.keys, account).await.map_err(Problem::internal)?;
-                wish["account_key"] = json!(key);
-                wish["contact"] = json!(sealed);
+                wish["contact"] = json!(contact.resealed(&ctx.keys, account, &key).await?);
                 wish["email_lookup"] = json!(ctx.keys.lookup("email", &contact.email));
             }
         }

@@ -23,7 +23,7 @@ const PASSKEY: Statement<Claimed> = statement!("passkey");
 
 /// What a browser needs, for `navigator.credentials.get`.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Options {
+pub(crate) struct SignInOptions {
     /// Send it back with the answer, once, within five minutes.
     ceremony: Uuid,
     /// `publicKey` (`PublicKeyCredentialRequestOptionsJSON` of `WebAuthn`).
@@ -57,11 +57,11 @@ struct Claimed {
 
 /// Begins a sign-in with a passkey. Nobody is asked who they are: the passkey says so.
 #[utoipa::path(post, path = "/v1/sessions/passkey/options", operation_id = "passkey_sign_in_options", tag = "accounts",
-    responses((status = 201, body = Options), (status = 404, description = "There are no passkeys here: no public address is set.")))]
-pub(crate) async fn options(State(ctx): State<Ctx>) -> Result<(StatusCode, Json<Options>), Problem> {
+    responses((status = 201, body = SignInOptions), (status = 404, description = "There are no passkeys here: no public address is set.")))]
+pub(crate) async fn options(State(ctx): State<Ctx>) -> Result<(StatusCode, Json<SignInOptions>), Problem> {
     let (public_key, state) = passkeys(&ctx)?.begin_sign_in().map_err(Problem::internal)?;
     let ceremony = Ceremony::SignIn.keep(&ctx, &state).await?;
-    Ok((StatusCode::CREATED, Json(Options { ceremony, public_key })))
+    Ok((StatusCode::CREATED, Json(SignInOptions { ceremony, public_key })))
 }
 
 /// Signs in with a passkey. Its session is worth two factors: the key, and what the device asked its user for.
