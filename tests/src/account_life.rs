@@ -4,6 +4,7 @@ use domain::SignedDuration;
 use gateway::dev::mailbox::Received;
 use serde_json::{Value, json};
 
+use crate::second_factors::with_app;
 use crate::support::{App, Client, logs};
 
 pub const PHRASE: &str = "une phrase assez longue";
@@ -219,7 +220,11 @@ async fn a_new_password_is_for_who_has_the_address_or_else_for_who_claimed_it_fi
         app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
         signed_in(&app, email, password).await.get("/v1/accounts/me").await.expect(200)
     };
+    // Who merely claimed it leaves nothing behind that would open it.
+    with_app(&app, &signed_in(&app, email, "les premiers mots").await).await;
+    assert_eq!(app.count("select count(*) from recovery_code").await, 10);
     assert_eq!(reset("des mots tout neufs").await["id"], first);
+    assert_eq!(app.count("select count(*) from recovery_code").await, 0);
     // It has shown the address by now; who claims it later changes nothing.
     sign_up("les troisièmes mots").await;
     assert_eq!(reset("des mots plus neufs encore").await["id"], first);

@@ -108,6 +108,9 @@ async fn a_child_added_twice_is_one_child() {
     let relations: Vec<_> =
         list["items"].as_array().unwrap().iter().map(|patient| patient["relation"].clone()).collect();
     assert_eq!(relations, ["self", "parent"]);
+    let grown = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2008-03-02"});
+    let refused = ada.post("/v1/patients", &grown).await;
+    assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("birth_date")), "of age today");
     let unborn = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2030-01-01"});
     let refused = ada.post("/v1/patients", &unborn).await;
     assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("birth_date")));

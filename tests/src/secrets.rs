@@ -5,6 +5,7 @@ use runtime::keys::Keys;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 
+use crate::support::moto::Moto;
 use crate::support::{App, Client, database, logs};
 
 /// Every row of every table, as text.
@@ -150,4 +151,51 @@ async fn what_an_earlier_release_wrote_in_clear_is_sealed_at_the_next_start() {
         app.sql("select to_jsonb(email_lookup) from account where id = '00000000-0000-0000-0000-000000000001'").await;
     assert_eq!(found, [Value::from(app.email_lookup("vieux@FAMILLE.example"))]);
     assert_eq!(sealing::seal_clear(app.pool(), &app.gateway.ctx.keys).await.unwrap(), sealing::Done::default());
+}
+
+#[tokio::test]
+async fn a_master_key_of_kms_takes_over_from_a_local_one_and_never_leaves_it() {
+    let app = App::start().await;
+    let (ada, _) = story(&app).await;
+    let (moto, key) = tokio::task::spawn_blocking(|| {
+        let moto = Moto::start();
+        let key = moto.kms_key();
+        (moto, key)
+    })
+    .await
+    .unwrap();
+    let master = format!("aws-kms:{key}?region=us-east-1&endpoint=http://{}/", moto.address);
+    let former = database::keys().1.clone();
+    let seal = runtime::seals::SealKey::generate().unwrap();
+    let pairs = [
+        ("CARNET_MASTER_KEY", master.as_str()),
+        ("CARNET_MASTER_KEYS_BEFORE", &former),
+        ("CARNET_LOOKUP_KEY", &former),
+        ("CARNET_SEAL_KEY", &seal),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let list = |app: &App| app.nobody().bearing(ada.token());
+    let both = App::on(app.url.clone(), &pairs).await;
+    assert_eq!(list(&both).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");
+    let done = sealing::rewrap(app.pool(), &keys(&pairs), &|_, _| {}).await.unwrap();
+    assert!(done.changed > 10 && done.unopened == 0, "{done:?}");
+    assert_eq!(
+        app.count("select count(*) from patient where identity is not null and wrapped_key not like 'kms.%'").await,
+        0
+    );
+
+    // The local key is forgotten; what KMS wrapped for one person opens for no other.
+    let only: Vec<_> = pairs.iter().copied().filter(|(name, _)| *name != "CARNET_MASTER_KEYS_BEFORE").collect();
+    let after = App::on(app.url.clone(), &only).await;
+    assert_eq!(list(&after).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");
+    let (wrapped, _) = keys(&only).new_owner(uuid::Uuid::from_u128(1)).await.unwrap();
+    assert!(keys(&only).owner(uuid::Uuid::from_u128(1), Some(&wrapped)).await.is_ok());
+    assert!(keys(&only).owner(uuid::Uuid::from_u128(2), Some(&wrapped)).await.is_err());
+
+    // Away, it is waited for by whoever has not asked lately.
+    drop(moto);
+    let late = App::on(app.url.clone(), &only).await;
+    assert_eq!(list(&late).get("/v1/patients").await.problem(503), "unavailable");
+    assert_eq!(list(&after).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");
 }

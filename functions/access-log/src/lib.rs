@@ -5,12 +5,12 @@ mod words;
 use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
-use domain::availability::{Bound, NotADate, SearchError};
 use domain::ids::PatientId;
 use domain::zone::Zone;
 use futures_util::future::try_join_all;
 use runtime::page::{Limit, Page, cursor, parse_cursor};
 use runtime::people::{SealedPerson, name_of};
+use runtime::period::{When, period};
 use runtime::view::local;
 use runtime::{Actor, Ctx, Function, Lang, Params, Problem};
 use serde::{Deserialize, Serialize};
@@ -50,30 +50,6 @@ struct Filter {
     /// `next_cursor` of the page before.
     #[param(max_length = 1000)]
     cursor: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-struct When(Bound);
-
-impl TryFrom<String> for When {
-    type Error = NotADate;
-    fn try_from(text: String) -> Result<Self, NotADate> {
-        text.parse().map(Self)
-    }
-}
-
-impl Filter {
-    /// The instants of both bounds.
-    fn window(&self, zone: &Zone) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-        let beyond = |field| Problem::from(SearchError::BeyondHorizon { field });
-        let from = self.from.map(|when| when.0.first_instant(zone).ok_or_else(|| beyond("from"))).transpose()?;
-        let until = self.to.map(|when| when.0.last_instant(zone).ok_or_else(|| beyond("to"))).transpose()?;
-        if self.from.zip(self.to).is_some_and(|(from, to)| from.0.is_after(to.0, zone)) {
-            return Err(SearchError::Reversed.into());
-        }
-        Ok((from, until))
-    }
 }
 
 /// A line of the trail, as stored.
@@ -146,7 +122,7 @@ async fn log(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Access>>, Problem> {
     let zone: Zone = ZONE.parse().map_err(Problem::internal)?;
-    let (from, until) = filter.window(&zone)?;
+    let (from, until) = period(filter.from, filter.to, &zone)?;
     let before: Option<(Timestamp, i64)> = parse_cursor(filter.cursor.as_deref())?;
     let mut lines = ctx
         .db
@@ -173,7 +149,7 @@ async fn log(
 impl Line {
     /// With the names opened.
     async fn open(mut self, ctx: &Ctx) -> Result<Self, Problem> {
-        let name = async |person: Option<&SealedPerson>| name_of(person, &ctx.keys).await.map_err(Problem::internal);
+        let name = async |person: Option<&SealedPerson>| name_of(person, &ctx.keys).await.map_err(Problem::from);
         self.patient_name = name(self.patient_person.as_ref()).await?;
         if self.name.is_none() {
             self.name = Some(name(self.person.as_ref()).await?).filter(|name| !name.is_empty());

@@ -30,6 +30,10 @@ with used as (
     delete from second_factor using used
     where second_factor.account_id = used.account_id
       and exists (select from account where account.id = used.account_id and account.email_verified_at is null)
+), unproven_codes as (
+    delete from recovery_code using used
+    where recovery_code.account_id = used.account_id
+      and exists (select from account where account.id = used.account_id and account.email_verified_at is null)
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz

@@ -86,11 +86,11 @@ async fn sign_up(
     let birth_date = checked_birth_date(new.birth_date, now)?;
     let account = AccountId::from_uuid(Uuid::now_v7());
     let contact = Contact { email: new.email.into(), phone: new.phone.map(String::from) };
-    let (account_key, contact_sealed) = contact.sealed(&ctx.keys, account).await.map_err(Problem::internal)?;
+    let (account_key, contact_sealed) = contact.sealed(&ctx.keys, account).await?;
     let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
     let password_hash = own::new_hash(&ctx, "password", new.password, &contact, Some(&identity)).await?;
     let patient = PatientId::from_uuid(Uuid::now_v7());
-    let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await.map_err(Problem::internal)?;
+    let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await?;
     let document = json!({
         "account": account, "account_key": account_key, "contact": contact_sealed,
         "email_lookup": ctx.keys.lookup("email", &contact.email), "password_hash": password_hash,

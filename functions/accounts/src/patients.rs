@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::age::{Change, step};
+use domain::age::{Change, has_reached, step};
 use domain::availability::Day;
 use domain::ids::PatientId;
 use domain::person::Name;
@@ -11,7 +11,7 @@ use domain::{Date, Timestamp};
 use futures_util::future::try_join_all;
 use runtime::page::Page;
 use runtime::people::Identity;
-use runtime::{Actor, Ctx, Input, Problem};
+use runtime::{Actor, Ctx, Input, Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Query as _, Statement, params, statement};
@@ -51,8 +51,8 @@ struct PatientRow {
 
 impl PatientRow {
     async fn open(self, ctx: &Ctx) -> Result<Patient, Problem> {
-        let identity = Identity::open(&ctx.keys, self.id, &self.wrapped_key, &self.identity).await;
-        let Identity { given_name, family_name, birth_date } = identity.map_err(Problem::internal)?;
+        let Identity { given_name, family_name, birth_date } =
+            Identity::open(&ctx.keys, self.id, &self.wrapped_key, &self.identity).await?;
         let Self { id, relation, rights, until, .. } = self;
         Ok(Patient { id, given_name, family_name, birth_date, relation, rights, until })
     }
@@ -86,9 +86,13 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<Patient>), Problem> {
     let now = ctx.now();
     let birth_date = crate::checked_birth_date(new.birth_date, now)?;
+    // Of age, they would be out of the caller's reach at once.
+    if has_reached(birth_date, Change::Independence, now) {
+        return Err(Problem::new(Kind::FieldInvalid).field("birth_date").hint("child-of-age"));
+    }
     let id = PatientId::from_uuid(Uuid::now_v7());
     let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
-    let (wrapped_key, sealed) = identity.sealed(&ctx.keys, id).await.map_err(Problem::internal)?;
+    let (wrapped_key, sealed) = identity.sealed(&ctx.keys, id).await?;
     let document = json!({
         "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys),
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),

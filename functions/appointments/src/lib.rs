@@ -5,11 +5,10 @@ use axum::extract::State;
 use domain::Timestamp;
 use domain::access::Role;
 use domain::appointment::Status;
-use domain::availability::{Bound, NotADate, SearchError};
 use domain::ids::{AppointmentId, PatientId, PractitionerId};
-use domain::zone::Zone;
 use runtime::explain::other_agenda;
 use runtime::page::{Limit, Page, cursor, parse_cursor};
+use runtime::period::{When, period};
 use runtime::view::{Appointment, AppointmentRow};
 use runtime::{Actor, Ctx, Function, Kind, Lang, Params, Problem, Segment};
 use serde::Deserialize;
@@ -54,31 +53,6 @@ struct Filter {
     cursor: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-struct When(Bound);
-
-impl TryFrom<String> for When {
-    type Error = NotADate;
-    fn try_from(text: String) -> Result<Self, NotADate> {
-        text.parse().map(Self)
-    }
-}
-
-impl Filter {
-    /// The instants of both bounds.
-    fn window(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-        let zone: Zone = DEFAULT_ZONE.parse().map_err(Problem::internal)?;
-        let beyond = |field| Problem::from(SearchError::BeyondHorizon { field });
-        let from = self.from.map(|when| when.0.first_instant(&zone).ok_or_else(|| beyond("from"))).transpose()?;
-        let until = self.to.map(|when| when.0.last_instant(&zone).ok_or_else(|| beyond("to"))).transpose()?;
-        if self.from.zip(self.to).is_some_and(|(from, to)| from.0.is_after(to.0, &zone)) {
-            return Err(SearchError::Reversed.into());
-        }
-        Ok((from, until))
-    }
-}
-
 /// Lists the appointments that the caller may see, by start: of their patients, or of the agendas they work for.
 #[utoipa::path(get, path = "/v1/appointments", operation_id = "list_appointments", tag = "appointments",
     params(Filter),
@@ -89,7 +63,8 @@ async fn list(
     if let Some(practitioner) = filter.practitioner {
         own_agenda(&ctx, &actor, practitioner).await?;
     }
-    let (from, until) = filter.window()?;
+    let zone = DEFAULT_ZONE.parse().map_err(Problem::internal)?;
+    let (from, until) = period(filter.from, filter.to, &zone)?;
     let after: Option<(Timestamp, AppointmentId)> = parse_cursor(filter.cursor.as_deref())?;
     let mut rows = ctx
         .db

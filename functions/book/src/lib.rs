@@ -161,7 +161,7 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
     let Booking { slot, reserved } = appointment::decide(&offer, &slot, request.now)?;
     let id = AppointmentId::from_uuid(Uuid::now_v7());
     let note = match &wish.note {
-        Some(note) => Some(sealed_note(ctx, patient, id, note).await.map_err(Problem::internal)?),
+        Some(note) => Some(sealed_note(ctx, patient, id, note).await?),
         None => None,
     };
     let document = json!({

@@ -52,7 +52,7 @@ async fn cancel(
         return Ok(Json(earlier.await?.ok_or(ChangeError::Changed)?.view(lang)));
     }
     let late = current.change(now)?.late;
-    let key = ctx.keys.owner(current.patient, current.wrapped_key.as_deref()).await.map_err(Problem::internal)?;
+    let key = ctx.keys.owner(current.patient, current.wrapped_key.as_deref()).await?;
     let reason = key.seal("appointment.cancel_reason", id.as_uuid(), cancellation.reason.as_str());
     let reason = reason.map_err(Problem::internal)?;
     let written = ctx.db.optional(&CANCEL, params![who, id.as_uuid(), current.version, late, reason]);

@@ -76,8 +76,8 @@ async fn open(
         return Err(Problem::new(Kind::FieldInvalid).field("hours").hint("emergency-hours").with("max_hours", most));
     }
     let id = Uuid::now_v7();
-    let key = ctx.keys.owner(patient, key.wrapped_key.as_deref()).await.map_err(Problem::internal)?;
-    let reason = key.seal("emergency_access.reason", id, reason).map_err(Problem::internal)?;
+    let key = ctx.keys.owner(patient, key.wrapped_key.as_deref()).await?;
+    let reason = key.seal("emergency_access.reason", id, reason)?;
     let wish = json!({
         "id": id, "patient": patient, "reason": reason,
         "until": now + SignedDuration::from_hours(hours.into()),

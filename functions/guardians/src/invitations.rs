@@ -55,7 +55,7 @@ pub(crate) async fn invite(
     let rights: Rights =
         if new.relation == Kin::Oneself { Right::ALL.into() } else { new.rights.into_iter().collect() };
     circle.invite(new.relation, &rights, now)?;
-    let (code, code_hash) = new_code(&ctx.keys).map_err(Problem::internal)?;
+    let (code, code_hash) = new_code(&ctx.keys)?;
     let (id, expires_at) = (InvitationId::from_uuid(Uuid::now_v7()), now + LIFE);
     let wish = json!({
         "id": id, "patient": patient, "code_hash": code_hash, "relation": new.relation, "rights": rights,

@@ -76,7 +76,7 @@ pub(crate) struct GuardianRow {
 
 impl GuardianRow {
     pub(crate) async fn open(mut self, ctx: &Ctx) -> Result<Guardian, Problem> {
-        self.guardian.name = name_of(self.person.as_ref(), &ctx.keys).await.map_err(Problem::internal)?;
+        self.guardian.name = name_of(self.person.as_ref(), &ctx.keys).await?;
         Ok(self.guardian)
     }
 }
@@ -152,7 +152,7 @@ async fn circle(
     let patient = patient.map(PatientId::as_uuid);
     let parameters = params![actor.who(ctx.now()), patient, one.map(GuardianshipId::as_uuid), action];
     let row = ctx.db.optional(&CIRCLE, parameters).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    let identity = row.person.open(&ctx.keys).await.map_err(Problem::internal)?;
+    let identity = row.person.open(&ctx.keys).await?;
     let birth_date = identity.ok_or_else(|| Problem::new(Kind::NotFound))?.birth_date;
     Ok(Circle { version: row.version, birth_date, guardians: row.guardians })
 }

@@ -76,8 +76,8 @@ struct ShownRow {
 
 impl ShownRow {
     async fn open(mut self, ctx: &Ctx) -> Result<Shown, Problem> {
-        self.shown.name = name_of(self.person.as_ref(), &ctx.keys).await.map_err(Problem::internal)?;
-        if let Some(patient) = self.patient.open(&ctx.keys).await.map_err(Problem::internal)? {
+        self.shown.name = name_of(self.person.as_ref(), &ctx.keys).await?;
+        if let Some(patient) = self.patient.open(&ctx.keys).await? {
             self.shown.patient_name = patient.name();
             self.shown.birth_date = Some(patient.birth_date);
         }

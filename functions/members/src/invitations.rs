@@ -105,7 +105,7 @@ async fn offer(
     ctx: &Ctx, actor: &Actor, establishment: EstablishmentId, (by, role): (Resource, Role), name: &Name,
 ) -> Result<(StatusCode, Json<MemberInvitation>), Problem> {
     let now = ctx.now();
-    let (code, code_hash) = new_code(&ctx.keys).map_err(Problem::internal)?;
+    let (code, code_hash) = new_code(&ctx.keys)?;
     let (id, expires_at) = (InvitationId::from_uuid(Uuid::now_v7()), now + LIFE);
     let wish = json!({
         "id": id, "establishment": establishment, "code_hash": code_hash, "role": role, "name": name,

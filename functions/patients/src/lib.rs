@@ -39,7 +39,7 @@ struct Person {
 async fn read(State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<PatientId>) -> Result<Json<Person>, Problem> {
     let sealed = ctx.db.optional(&READ, params![actor.who(ctx.now()), id.as_uuid()]).await?;
     let sealed = sealed.ok_or_else(|| Problem::new(Kind::NotFound))?;
-    let identity = sealed.open(&ctx.keys).await.map_err(Problem::internal)?;
+    let identity = sealed.open(&ctx.keys).await?;
     // Whose key was destroyed is nobody any more.
     let Identity { given_name, family_name, birth_date } = identity.ok_or_else(|| Problem::new(Kind::NotFound))?;
     Ok(Json(Person { id, given_name, family_name, birth_date }))

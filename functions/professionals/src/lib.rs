@@ -56,7 +56,7 @@ impl Check {
     /// Whether the directory calls the claimant what their own file does.
     async fn name_matches(&self, ctx: &Ctx) -> Result<bool, Problem> {
         let Some(me) = &self.me else { return Ok(false) };
-        let me = me.open(&ctx.keys).await.map_err(Problem::internal)?;
+        let me = me.open(&ctx.keys).await?;
         Ok(me.is_some_and(|me| {
             fold(&me.given_name) == fold(&self.given_name) && fold(&me.family_name) == fold(&self.family_name)
         }))

@@ -12,6 +12,11 @@ with added as (
     select added.account_id, code.hash, added.created_at from added, unnest($3::text[]) as code (hash)
     where not exists (select from recovery_code r where r.account_id = added.account_id and r.used_at is null)
     returning hash
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'second-factor-added'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from added
 ), recorded as (
     insert into trace select line.* from added, entry($1::jsonb, 'create', 'second-factor.add', added.id, null) as line
 )

@@ -11,6 +11,11 @@ with confirmed as (
     select confirmed.account_id, code.hash, confirmed.confirmed_at from confirmed, unnest($4::text[]) as code (hash)
     where not exists (select from recovery_code r where r.account_id = confirmed.account_id and r.used_at is null)
     returning hash
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'second-factor-added'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from confirmed
 ), recorded as (
     insert into trace select line.* from confirmed, entry($1::jsonb, 'create', 'second-factor.add', confirmed.id, null) as line
 )

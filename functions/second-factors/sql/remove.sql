@@ -25,6 +25,11 @@ with used as (
     where r.account_id = removed.account_id and r.hash is distinct from $3::jsonb ->> 'recovery'
       and not exists (select from second_factor f
           where f.account_id = removed.account_id and f.id <> removed.id and f.confirmed_at is not null)
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'second-factor-removed'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from removed
 ), recorded as (
     insert into trace select line.* from removed, entry($1::jsonb, 'delete', 'second-factor.remove', removed.id, null) as line
 )

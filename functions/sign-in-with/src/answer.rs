@@ -140,7 +140,7 @@ pub(crate) async fn answer(
     };
     let professional = professional(provider, &identity);
     let session = SessionId::from_uuid(Uuid::now_v7());
-    let (refresh_token, hash) = ctx.keys.new_token().map_err(Problem::internal)?;
+    let (refresh_token, hash) = ctx.keys.new_token()?;
     let mut wish = json!({
         "ticket": ticket, "provider": provider.name(), "method": provider.kind().name(), "subject": identity.subject,
         "rpps": professional.as_ref().and_then(Professional::rpps), "session": session, "hash": hash,
@@ -161,7 +161,7 @@ pub(crate) async fn answer(
     Ok((
         StatusCode::CREATED,
         Json(SignedIn {
-            access_token: ctx.keys.issue(opened.account, session, now).map_err(Problem::internal)?,
+            access_token: ctx.keys.issue(opened.account, session, now)?,
             refresh_token,
             expires_in: ACCESS_TOKEN_LIFE.as_secs(),
             token_type: "Bearer",
@@ -228,8 +228,8 @@ async fn prepare_account(
             }
         }
     }
-    let (unknown, _) = ctx.keys.new_token().map_err(Problem::internal)?;
+    let (unknown, _) = ctx.keys.new_token()?;
     wish["account"] = json!(account);
-    wish["password_hash"] = json!(ctx.keys.hash_password(unknown).await.map_err(Problem::internal)?);
+    wish["password_hash"] = json!(ctx.keys.hash_password(unknown).await?);
     Ok(())
 }

@@ -70,7 +70,7 @@ pub struct Config {
     /// `CARNET_SIGNING_KEYS_BEFORE`: earlier signing keys (PKCS#8), or their public halves, comma-separated: what they
     /// signed is still good. Ten minutes after the change they may go.
     pub signing_keys_before: Option<String>,
-    /// `CARNET_MASTER_KEY`: 32 bytes in base64; wraps every person's key.
+    /// `CARNET_MASTER_KEY`: wraps every person's key: 32 bytes in base64, or `aws-kms:KEY?region=…`, one that never leaves AWS.
     pub master_key: Option<String>,
     /// `CARNET_MASTER_KEYS_BEFORE`: earlier master keys, comma-separated, which still unwrap until `just rotate-keys` is done.
     pub master_keys_before: Option<String>,
@@ -83,7 +83,7 @@ pub struct Config {
     /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
     /// and in development into the private directory.
     pub seals: Option<String>,
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as platforms set them: for S3.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as platforms set them: for S3 and KMS.
     pub aws: Option<AwsKey>,
     /// `EMERGENCY_HOURS`: how long an emergency access lasts at most, 1 to 24 (default 4).
     pub emergency_hours: u8,

@@ -1,5 +1,6 @@
 //! Every secret of the process: signing of access tokens, sealing of what is sensitive, lookups, hashing of passwords.
 
+mod kms;
 mod links;
 mod sealing;
 mod tokens;
@@ -18,6 +19,7 @@ pub use tokens::{ACCESS_TOKEN_LIFE, CLOCK_SKEW, Claims, Jwk};
 
 use crate::config::Config;
 use crate::passwords::Passwords;
+use kms::Kms;
 use links::Links;
 use tokens::Tokens;
 
@@ -39,6 +41,9 @@ pub enum KeyError {
     /// Too many passwords wait to be hashed already.
     #[error("too many passwords wait to be hashed")]
     Busy,
+    /// The key management service does not answer.
+    #[error("the key management service does not answer")]
+    Away,
     /// The system or a library refused.
     #[error("cryptography failed: {0}")]
     Failed(&'static str),
@@ -65,16 +70,22 @@ impl Keys {
         let signing = decode(&given(&config.signing_key, "CARNET_SIGNING_KEY")?, "CARNET_SIGNING_KEY")?;
         let before = config.signing_keys_before.iter().flat_map(|all| all.split(','));
         let before = before.map(|key| decode(key, "CARNET_SIGNING_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
-        let mut masters = vec![decode(&given(&config.master_key, "CARNET_MASTER_KEY")?, "CARNET_MASTER_KEY")?];
-        for before in config.master_keys_before.iter().flat_map(|all| all.split(',')) {
-            masters.push(decode(before, "CARNET_MASTER_KEYS_BEFORE")?);
-        }
-        // Lookups must survive a change of the master key. Without a key of their own they hang on the oldest one known.
+        let present = given(&config.master_key, "CARNET_MASTER_KEY")?;
+        let earlier = config.master_keys_before.iter().flat_map(|all| all.split(','));
+        let mut masters = earlier.map(|key| decode(key, "CARNET_MASTER_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
+        let master: Box<dyn MasterKey> = if let Some(kms) = present.strip_prefix(kms::SCHEME) {
+            let before = if masters.is_empty() { None } else { Some(LocalMaster::new(&masters)?) };
+            Box::new(Kms::new(kms, config.aws.as_ref(), before)?)
+        } else {
+            masters.insert(0, decode(&present, "CARNET_MASTER_KEY")?);
+            Box::new(LocalMaster::new(&masters)?)
+        };
+        // Lookups must survive a change of the master key. Without a key of their own they hang on the oldest one known here.
         let lookups = match &config.lookup_key {
             Some(key) => decode(key, "CARNET_LOOKUP_KEY")?,
-            None => masters.last().cloned().unwrap_or_default(),
+            None => masters.last().cloned().ok_or(KeyError::Unusable("CARNET_LOOKUP_KEY"))?,
         };
-        Self::new(&signing, &before, Box::new(LocalMaster::new(&masters)?), &lookups)
+        Self::new(&signing, &before, master, &lookups)
     }
 
     /// From the secrets themselves: an Ed25519 private key (PKCS#8), keys that signed before (private or public), a master

@@ -24,6 +24,7 @@ pub mod page;
 pub mod passkeys;
 pub mod passwords;
 pub mod people;
+pub mod period;
 pub mod problem;
 pub mod seals;
 pub mod second_factors;

@@ -279,7 +279,7 @@ impl From<DbError> for Problem {
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Busy => Self::new(Kind::Unavailable).because(error),
+            KeyError::Busy | KeyError::Away => Self::new(Kind::Unavailable).because(error),
             other => Self::internal(other),
         }
     }

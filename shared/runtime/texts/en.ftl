@@ -95,6 +95,7 @@ invalid-note = At most 1,000 characters, none of them NUL.
 invalid-words = Text that is too long, or holds a NUL.
 invalid-twice = This field is given twice.
 invalid-birth-date = A date between 1900 and today is expected.
+invalid-child-of-age = This person is of age: they open an account of their own.
 invalid-limit = A number within the allowed range is expected.
 invalid-cursor = This cursor does not come from an earlier answer.
 invalid-not-a-date = A date (2026-03-31) or an instant with its offset (2026-03-31T10:00:00+02:00) is expected.

@@ -95,6 +95,7 @@ invalid-note = Au plus 1 000 caractères, sans caractère nul.
 invalid-words = Texte trop long, ou avec un caractère nul.
 invalid-twice = Ce champ est donné deux fois.
 invalid-birth-date = Une date entre 1900 et aujourd’hui est attendue.
+invalid-child-of-age = Cette personne est majeure : elle ouvre son propre compte.
 invalid-limit = Un nombre dans les limites permises est attendu.
 invalid-cursor = Ce curseur ne vient pas d’une réponse précédente.
 invalid-not-a-date = Une date (2026-03-31) ou un instant avec décalage (2026-03-31T10:00:00+02:00) est attendu.

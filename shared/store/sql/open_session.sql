@@ -36,6 +36,11 @@ with wish as (
     insert into known_address (account_id, address, last_at)
     select opened.account_id, wish.address, ($1::jsonb ->> 'at')::timestamptz from opened, wish where wish.address is not null
     on conflict on constraint known_address_pkey do update set last_at = excluded.last_at
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', opened.account_id, jsonb_build_object('account', opened.account_id, 'what', 'recovery-code-used'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from opened, spent
 ), recorded as (
     insert into trace
     select line.* from opened, entry($1::jsonb || jsonb_build_object('account', opened.account_id, 'session', opened.id,

@@ -1,62 +1,7 @@
 //! Copies of seals in S3, whose double here is moto.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-
 use super::*;
-
-/// A server that ends with its test.
-struct Moto {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Moto {
-    /// With a bucket `seals` whose objects can be locked.
-    fn start() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/moto.sh");
-        let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "{script}");
-        let program = String::from_utf8(output.stdout).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(program.trim());
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let moto = Self { child, address: format!("127.0.0.1:{port}") };
-        for _ in 0..600 {
-            if TcpStream::connect(&moto.address).is_ok() {
-                let made = moto.ask("PUT", "/seals", "x-amz-bucket-object-lock-enabled: true\r\n");
-                assert!(made.starts_with("HTTP/1.1 200"), "{made}");
-                return moto;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("moto does not start");
-    }
-
-    /// One request whose signature is none, which moto does not mind.
-    fn ask(&self, method: &str, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let credential = "Credential=id/20261124/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x";
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: AWS4-HMAC-SHA256 {credential}\r\n{headers}\
-             content-length: 0\r\nconnection: close\r\n\r\n",
-            self.address
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
+use crate::support::moto::Moto;
 
 #[tokio::test]
 async fn seals_are_copied_to_s3_once_and_locked_and_verify_from_there() {

@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod logs;
+pub mod moto;
 pub mod openid;
 pub mod staff;
 pub mod world;

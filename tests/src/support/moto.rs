@@ -1,0 +1,73 @@
+//! A double of S3 and KMS: moto, installed by `tests/moto.sh`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server that ends with its test.
+pub struct Moto {
+    child: Child,
+    pub address: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Moto {
+    /// With a bucket `seals` whose objects can be locked.
+    pub fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/moto.sh");
+        let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "{script}");
+        let program = String::from_utf8(output.stdout).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(program.trim());
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let moto = Self { child, address: format!("127.0.0.1:{port}") };
+        for _ in 0..600 {
+            if TcpStream::connect(&moto.address).is_ok() {
+                let made = moto.ask("PUT", "/seals", "x-amz-bucket-object-lock-enabled: true\r\n");
+                assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+                return moto;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("moto does not start");
+    }
+
+    /// One request to S3.
+    pub fn ask(&self, method: &str, path: &str, headers: &str) -> String {
+        self.ask_service("s3", method, path, headers, "")
+    }
+
+    /// One request whose signature is none, which moto does not mind: it reads there which service is meant.
+    fn ask_service(&self, service: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let credential = format!("Credential=id/20261124/us-east-1/{service}/aws4_request");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, \
+             Signature=x\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// A new key of KMS.
+    pub fn kms_key(&self) -> String {
+        let target = "x-amz-target: TrentService.CreateKey\r\ncontent-type: application/x-amz-json-1.1\r\n";
+        let made = self.ask_service("kms", "POST", "/", target, "{}");
+        let (_, body) = made.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {made}"));
+        body["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+    }
+}
