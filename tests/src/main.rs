@@ -8,6 +8,7 @@ mod account_end;
 mod account_life;
 mod account_mail;
 mod accounts;
+mod asvs;
 mod at_once;
 mod audit;
 mod booking;
