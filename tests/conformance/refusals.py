@@ -7,7 +7,12 @@ CURSOR = {("field-invalid", "cursor")}
 BIRTH = {("field-invalid", "birth_date")}
 # Unseen characters, heaps of marks, alphabets that look alike.
 NAME = {("field-invalid", "given_name"), ("field-invalid", "family_name")}
+COLLEAGUE = {("field-invalid", "name")}
 TOKEN = {("link-invalid", "token")}
+# Only the inviter knows a code, only an app or a browser the right answer, only a mail the right token.
+CODE = {("invitation-invalid", "code")}
+OTP = {("field-invalid", "code")}
+CREDENTIAL = {("field-invalid", "credential"), ("field-invalid", "ceremony")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
 ALLOWED = {
     "GET /v1/practitioners": CURSOR | {("beyond-horizon", "free_on"), ("field-invalid", "radius_km")},
@@ -22,6 +27,19 @@ ALLOWED = {
     "POST /v1/accounts/email-change/refusal": TOKEN,
     "POST /v1/accounts/closure": {("password-wrong", "password")},
     "POST /v1/patients": BIRTH | NAME,
+    # Of 15 or more; `self` is all rights, and the others are never more than the inviter's.
+    "POST /v1/patients/{id}/guardians": {("field-invalid", "relation"), ("field-invalid", "rights")},
+    "POST /v1/guardianships": CODE,
+    "POST /v1/memberships": CODE,
+    # The directory knows who is who.
+    "POST /v1/professionals": {("field-invalid", "rpps"), ("field-invalid", "profession")},
+    "POST /v1/second-factors/totp/confirmation": OTP,
+    "POST /v1/second-factors/passkeys": CREDENTIAL,
+    "GET /v1/me/access-log": CURSOR | DATES,
+    "GET /v1/audit": CURSOR | {("field-invalid", "date[0]"), ("field-invalid", "date[1]"), ("field-invalid", "date"),
+                               ("range-too-long", "date"), ("range-reversed", "date")},
+    "POST /v1/establishments/{id}/administrators": COLLEAGUE,
+    "POST /v1/members/invitations": COLLEAGUE,
     "POST /v1/appointments": KEY,
     "POST /v1/holds": KEY,
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every operation of /openapi.json, tried with valid and invalid input by Schemathesis (https://schemathesis.io), first by
-# nobody and then by a signed-in parent. It starts a gateway of its own, on a free port and with a private directory.
+# Every operation of /openapi.json, tried with valid and invalid input by Schemathesis (https://schemathesis.io): by
+# nobody, a parent, a secretary, an administrator and an operator. It starts a gateway of its own, on a free port and with a private directory.
 #
 #     tests/conformance/run.sh GATEWAY [MAX_EXAMPLES [OPTIONS OF SCHEMATHESIS]]
 set -eu
@@ -65,12 +65,27 @@ run() { # who asks, more options
             run "$url/openapi.json" "$@"
     )
 }
+# All before any attempt that fails: too many of those, and nobody signs in from here for a while.
+sign_in() { "$venv/bin/python" "$here/sign_in.py" "$url" "$1"; }
+parent=$(sign_in camille.martin@famille.example)
+secretary=$(sign_in odile.marchandeau@pentes.example)
+administrator=$(sign_in beatrice.fontvieillard@pentes.example)
+operator=$(sign_in iris.vandecastelle@carnet.example)
+
 failed=0
 run "as nobody" --max-examples "$examples" --phases examples,coverage --warnings off "$@" || failed=1
-CARNET_TOKEN=$("$venv/bin/python" "$here/sign_in.py" "$url")
-# But for what ends the very session it is made with.
-run "signed in" --max-examples "$examples" --header "Authorization: Bearer $CARNET_TOKEN" \
-    --exclude-path-regex '^/v1/sessions/(end|\{)' "$@" || failed=1
+as() { # who, their token, what not to try, more options
+    asker=$1 token=$2 but=$3
+    shift 3
+    run "as $asker" --max-examples "$examples" --header "Authorization: Bearer $token" --exclude-path-regex "$but" "$@" || failed=1
+}
+# What ends the very session it is made with; and, for who works, what makes it act as somebody else.
+ends='^/v1/sessions/(end|\{)'
+leaves='^/v1/sessions/(end|capacity|\{)'
+as "a parent" "$parent" "$ends" "$@"
+as "a secretary" "$secretary" "$leaves" --warnings off "$@"
+as "an administrator" "$administrator" "$leaves" --warnings off "$@"
+as "an operator" "$operator" "$leaves" --warnings off "$@"
 
 # What a client sees as a 500 is told here.
 grep -E 'ERROR|panicked' "$private/log" >&2 && failed=1

@@ -203,13 +203,17 @@ async fn a_code_is_good_once_for_seven_days_and_not_for_who_guesses() {
         assert_eq!(accept(&eve, "AAAA-BBBB-CCCC").await.problem(422), "invitation-invalid");
     }
     let good = invite(&ada, &child, &["book"]).await;
-    assert_eq!(accept(&eve, &good).await.problem(429), "invitation-attempts", "the right one neither");
+    let limited = accept(&eve, &good).await;
+    let wait: i64 = limited.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert_eq!(limited.problem(429), "invitation-attempts", "the right one neither");
     assert_eq!(
         app.count("select count(*) from audit where event = 'invitation.miss' and outcome = 'refused'").await,
         10
     );
-    app.later(SignedDuration::from_hours(25));
+    app.later(SignedDuration::from_secs(wait - 1));
     let eve = eve.clone().bearing(&app.fresh_token(&eve).await);
+    assert_eq!(accept(&eve, &good).await.problem(429), "invitation-attempts", "not a second before it was said");
+    app.later(SignedDuration::from_secs(1));
     accept(&eve, &good).await.expect(201);
     let ada = ada.clone().bearing(&app.fresh_token(&ada).await);
     let late = invite(&ada, &child, &["book"]).await;

@@ -25,7 +25,6 @@ pub(crate) struct Session {
     /// How it was opened: `password`, `passkey`, …
     method: String,
     /// In what capacity.
-    #[schema(value_type = String)]
     role: Role,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

@@ -56,7 +56,8 @@ struct Filter {
 /// Lists the appointments that the caller may see, by start: of their patients, or of the agendas they work for.
 #[utoipa::path(get, path = "/v1/appointments", operation_id = "list_appointments", tag = "appointments",
     params(Filter),
-    responses((status = 200, body = Page<Appointment>)))]
+    responses((status = 200, body = Page<Appointment>),
+              (status = 404, description = "No such practitioner, or not one whose agenda the caller sees.")))]
 async fn list(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Appointment>>, Problem> {

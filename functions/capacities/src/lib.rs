@@ -33,7 +33,6 @@ fn router() -> OpenApiRouter<Ctx> {
 /// In what one may act.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 struct OwnCapacity {
-    #[schema(value_type = String)]
     role: Role,
     /// Which membership, for who works in an establishment.
     membership: Option<MembershipId>,
@@ -71,7 +70,6 @@ struct Me {
     #[serde(skip_deserializing)]
     name: String,
     /// In what capacity this session acts.
-    #[schema(value_type = String)]
     role: Role,
     /// 1: one factor; 2: two factors.
     level: i64,
@@ -107,7 +105,6 @@ async fn me(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Me>, Problem> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Choice {
-    #[schema(value_type = String)]
     role: Role,
     /// In which establishment, for who has the role in several.
     establishment: Option<EstablishmentId>,

@@ -38,6 +38,7 @@ struct Filter {
     #[param(value_type = Vec<String>, min_items = 2, max_items = 2)]
     date: Vec<Bound>,
     /// `fhir` (the default) or `syslog`; without it, as `Accept` says.
+    #[param(inline)]
     format: Option<Format>,
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
     #[serde(default, rename = "_count")]

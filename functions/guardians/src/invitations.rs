@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use domain::age::{Kin, Right, Rights};
 use domain::ids::{InvitationId, PatientId};
 use domain::{SignedDuration, Timestamp};
-use runtime::codes::{hash_code, new_code};
+use runtime::codes::{hash_code, new_code, not_taken};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Segment, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,9 +94,8 @@ pub(crate) async fn accept(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<GuardianCode>,
 ) -> Result<(StatusCode, Json<Guardian>), Problem> {
     let hash = hash_code(&ctx.keys, &given.code);
-    let accepted = ctx.db.one(&ACCEPT, params![actor.who(ctx.now()), hash]).await.map_err(|error| {
-        if error.is_constraint("invitation_miss_limit") { Problem::new(Kind::InvitationAttempts) } else { error.into() }
-    })?;
+    let now = ctx.now();
+    let accepted = ctx.db.one(&ACCEPT, params![actor.who(now), hash]).await.map_err(|error| not_taken(error, now))?;
     match accepted {
         Acceptance::Accepted { guardianship } => Ok((StatusCode::CREATED, Json(guardianship.open(&ctx).await?))),
         Acceptance::NoCode => Err(Problem::new(Kind::InvitationInvalid).field("code")),

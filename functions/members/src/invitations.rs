@@ -7,7 +7,7 @@ use domain::access::{Resource, Role};
 use domain::ids::{EstablishmentId, InvitationId};
 use domain::person::Name;
 use domain::{SignedDuration, Timestamp};
-use runtime::codes::{hash_code, new_code};
+use runtime::codes::{hash_code, new_code, not_taken};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Segment, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -144,10 +144,9 @@ enum Acceptance {
 pub(crate) async fn accept(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<MemberCode>,
 ) -> Result<(StatusCode, Json<Member>), Problem> {
-    let parameters = params![actor.who(ctx.now()), hash_code(&ctx.keys, &given.code), Uuid::now_v7()];
-    let accepted = ctx.db.one(&ACCEPT, parameters).await.map_err(|error| {
-        if error.is_constraint("invitation_miss_limit") { Problem::new(Kind::InvitationAttempts) } else { error.into() }
-    })?;
+    let now = ctx.now();
+    let parameters = params![actor.who(now), hash_code(&ctx.keys, &given.code), Uuid::now_v7()];
+    let accepted = ctx.db.one(&ACCEPT, parameters).await.map_err(|error| not_taken(error, now))?;
     match accepted {
         Acceptance::Accepted { member } => Ok((StatusCode::CREATED, Json(member))),
         Acceptance::NoCode => Err(Problem::new(Kind::InvitationInvalid).field("code")),

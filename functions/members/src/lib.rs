@@ -53,7 +53,6 @@ pub(crate) struct Member {
     id: MembershipId,
     /// How colleagues call them.
     name: String,
-    #[schema(value_type = String)]
     role: Role,
     /// Who they are in the directory.
     practitioner: Option<PractitionerId>,

@@ -22,9 +22,8 @@ const CONFIRM: Statement<AddedRow> = statement!("confirm_app");
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApp {
     /// What its owner calls it.
-    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 60, pattern = r"^[^\x00]*$")]
-    label: Words<60>,
+    label: Option<Words<60>>,
 }
 
 /// What the app must know. Shown this once.
@@ -54,7 +53,8 @@ pub(crate) async fn enrol(
         _ => String::new(),
     };
     let (id, secret) = (Uuid::now_v7(), new_secret(&ctx.keys)?);
-    let sealed = Kept { label: new.label.into(), secret: secret.clone() }.seal(&key, id)?;
+    let sealed =
+        Kept { label: new.label.map_or_else(String::new, Into::into), secret: secret.clone() }.seal(&key, id)?;
     let enrolled = ctx.db.optional(&ENROL, params![actor.who(now), id, sealed]).await?;
     enrolled.ok_or_else(|| Problem::new(Kind::SecondFactorExists))?;
     let uri = uri(&secret, &email);

@@ -65,9 +65,8 @@ pub(crate) struct NewPasskey {
     /// Of the options.
     ceremony: Uuid,
     /// What its owner calls it.
-    #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 60, pattern = r"^[^\x00]*$")]
-    label: Words<60>,
+    label: Option<Words<60>>,
     /// The credential (`RegistrationResponseJSON` of `WebAuthn`).
     #[schema(value_type = Object)]
     credential: Value,
@@ -92,7 +91,8 @@ pub(crate) async fn add(
     let registered = passkeys.finish_registration(&state, &new.credential).map_err(|_| invalid("credential"))?;
     let id = Uuid::now_v7();
     let key = account.key(&ctx, actor.account).await?;
-    let sealed = Kept { label: new.label.into(), secret: registered.passkey }.seal(&key, id)?;
+    let sealed =
+        Kept { label: new.label.map_or_else(String::new, Into::into), secret: registered.passkey }.seal(&key, id)?;
     let (codes, hashes) = new_recovery_codes(&ctx.keys, actor.account)?;
     let document = json!({
         "id": id, "secret": sealed, "counter": registered.counter,

@@ -90,7 +90,6 @@ pub(crate) struct SignedIn {
     /// `Bearer`
     token_type: &'static str,
     /// In what capacity.
-    #[schema(value_type = String)]
     role: Role,
     /// Where, for who works in one.
     establishment: Option<EstablishmentId>,

@@ -49,7 +49,6 @@ struct IdentityProvider {
     /// As on a button.
     label: String,
     /// `psc` for professionals, `franceconnect` for families.
-    #[schema(value_type = String)]
     kind: ProviderKind,
 }
 

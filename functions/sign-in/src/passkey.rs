@@ -41,7 +41,6 @@ pub(crate) struct Answer {
     #[schema(value_type = Object)]
     credential: Value,
     /// In what capacity; when not given, the account's only one at work, or else as a patient.
-    #[schema(value_type = Option<String>)]
     role: Option<Role>,
     /// In which establishment, for an account that works in several.
     establishment: Option<EstablishmentId>,

@@ -30,7 +30,6 @@ pub(crate) struct SignIn {
     #[schema(value_type = Option<String>, max_length = 16, pattern = r"^[^\x00]*$")]
     otp: Option<Words<16>>,
     /// In what capacity; when not given, the account's only one at work, or else as a patient.
-    #[schema(value_type = Option<String>)]
     role: Option<Role>,
     /// In which establishment, for an account that works in several.
     establishment: Option<EstablishmentId>,

@@ -28,6 +28,19 @@ macro_rules! words {
             pub const fn name(self) -> &'static str { match self { $(Self::$variant => $word),* } }
         }
 
+        // The derive does not see through the macro what each is called.
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some(Self::ALL.iter().map(|word| word.name())))
+                    .into()
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+
         impl std::str::FromStr for $name {
             type Err = Unknown;
             fn from_str(text: &str) -> Result<Self, Unknown> {

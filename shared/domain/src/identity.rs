@@ -12,6 +12,7 @@ const MOST_ACTIVITIES: usize = 100;
 
 /// What a provider vouches for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ProviderKind {
     /// Pro Santé Connect: health professionals, by their CPS card or e-CPS.
     #[serde(rename = "psc")]

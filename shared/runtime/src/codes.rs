@@ -1,10 +1,16 @@
 //! Codes of invitations, which people read to each other.
 
+use domain::{SignedDuration, Timestamp};
+use store::DbError;
+
 use crate::keys::{KeyError, Keys};
+use crate::{Kind, Problem};
 
 /// Crockford's base 32: no letter that is taken for a digit, and 60 bits in twelve of them.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 12;
+/// In seconds.
+const DAY: i64 = SignedDuration::from_hours(24).as_secs();
 
 /// A new code in groups of four, with the keyed hash under which it is kept.
 ///
@@ -31,6 +37,15 @@ pub fn hash_code(keys: &Keys, typed: &str) -> String {
         })
         .collect();
     keys.fingerprint(format!("invitation {code}").as_bytes())
+}
+
+/// Why a code was not even looked at: after ten wrong ones on a day, none is until the next (UTC). Other errors are told as
+/// ever.
+pub fn not_taken(error: DbError, now: Timestamp) -> Problem {
+    if !error.is_constraint("invitation_miss_limit") {
+        return error.into();
+    }
+    Problem::new(Kind::InvitationAttempts).retry_after(DAY - now.as_second().rem_euclid(DAY))
 }
 
 /// The value of a letter of url-safe base64.
