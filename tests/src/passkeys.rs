@@ -187,7 +187,7 @@ async fn an_answer_counts_once_in_time_and_for_its_own_challenge() {
     let refused = cyd.post(ADD, &stolen).await;
     assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("ceremony")));
     ben.post(ADD, &stolen).await.expect(201);
-    assert_eq!(ben.post(ADD, &stolen).await.problem(403), "second-factor-needed");
+    assert_eq!(ben.post(ADD, &stolen).await.problem(422), "field-invalid", "its challenge is used up");
     assert_eq!(app.count("select count(*) from passkey_ceremony").await, 1, "the one that was answered too late");
     app.later(SignedDuration::from_mins(6));
     app.event("sign-in", "").await;

@@ -124,15 +124,17 @@ async fn a_recovery_code_is_good_once_is_recorded_and_can_be_replaced() {
 async fn whoever_has_a_factor_changes_none_without_it_nor_in_an_old_session() {
     let app = App::start().await;
     let ada = app.patient().await;
+    let before = renewed(&app, &ada, None).await;
     let (id, secret, codes) = with_app(&app, &ada).await;
     let removal = format!("/v1/second-factors/{id}/removal");
-    // The session that enrolled it is still of one factor.
+    // The session that enrolled it has shown it; another is still of one factor.
+    ada.post("/v1/second-factors/passkeys/options", &json!({})).await.expect(201);
     for path in ["/v1/second-factors/totp", "/v1/second-factors/recovery-codes", "/v1/second-factors/passkeys/options"]
     {
-        assert_eq!(ada.post(path, &json!({})).await.problem(403), "second-factor-needed", "{path}");
+        assert_eq!(before.post(path, &json!({})).await.problem(403), "second-factor-needed", "{path}");
     }
     let proof = json!({"password": PASSWORD, "otp": codes[0]});
-    assert_eq!(ada.post(&removal, &proof).await.problem(403), "second-factor-needed");
+    assert_eq!(before.post(&removal, &proof).await.problem(403), "second-factor-needed");
     app.later(SignedDuration::from_secs(30));
     let me = renewed(&app, &ada, shown(&secret, app.now()).as_deref()).await;
     assert_eq!(me.post("/v1/second-factors/totp", &json!({})).await.problem(409), "second-factor-exists");
@@ -162,6 +164,52 @@ async fn whoever_has_a_factor_changes_none_without_it_nor_in_an_old_session() {
         app.nobody().post("/v1/sessions/refresh", &json!({"refresh_token": pair["refresh_token"]})).await.expect(200);
     let old = ada.bearing(pair["access_token"].as_str().unwrap());
     assert_eq!(old.post("/v1/second-factors/totp", &json!({})).await.problem(403), "sign-in-too-old");
+}
+
+#[tokio::test]
+async fn a_session_from_before_the_second_factor_needs_it_for_all_but_the_account() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let up = "/v1/sessions/second-factor";
+    assert_eq!(ada.post(up, &json!({"otp": "123456"})).await.problem(404), "not-found", "there is no factor");
+    let pair = sign_in(&app, &ada, None).await.expect(201);
+    let before = ada.clone().bearing(pair["access_token"].as_str().unwrap());
+    let another = renewed(&app, &ada, None).await;
+    let (_, secret, codes) = with_app(&app, &ada).await;
+    assert_eq!(ada.post(up, &json!({"otp": codes[0]})).await.problem(404), "not-found", "it is of two already");
+    assert_eq!(level(&app).await["level"], 1);
+    for path in ["/v1/patients", "/v1/appointments", "/v1/me/access-log"] {
+        assert_eq!(before.get(path).await.problem(403), "second-factor-needed", "{path}");
+        ada.get(path).await.expect(200);
+    }
+    before.get("/v1/accounts/me").await.expect(200);
+    assert_eq!(
+        before.post("/v1/accounts/closure", &json!({"password": PASSWORD})).await.problem(403),
+        "second-factor-needed"
+    );
+
+    let wrong = before.post(up, &json!({"otp": "000000"})).await;
+    assert_eq!((wrong.problem(401), &wrong.body["field"]), ("sign-in-failed", &json!("otp")));
+    app.later(SignedDuration::from_secs(30));
+    let code = json!({"otp": shown(&secret, app.now())});
+    let both = tokio::join!(before.post(up, &code), another.post(up, &code));
+    let (raised, refused) = if both.0.status == 200 { both } else { (both.1, both.0) };
+    assert_eq!(refused.problem(401), "sign-in-failed", "one code, one session");
+    let next = raised.expect(200);
+    ada.clone().bearing(next["access_token"].as_str().unwrap()).get("/v1/patients").await.expect(200);
+    // With a recovery code, told by mail as ever.
+    let third = if before.get("/v1/patients").await.status == 200 { &another } else { &before };
+    third.post(up, &json!({"otp": codes[1]})).await.expect(200);
+    third.get("/v1/patients").await.expect(200);
+    assert_eq!(app.count("select count(*) from outbox where data ->> 'what' = 'recovery-code-used'").await, 1);
+    let raised = "select count(*) from audit where event = 'session.step-up' and outcome = 'success' and level = 2";
+    assert_eq!(app.count(raised).await, 2);
+    assert_eq!(app.count("select count(*) from audit where event = 'session.step-up' and outcome = 'failed'").await, 2);
+    // The refresh token from before is a copy by now.
+    let refresh = async |pair: &Value| {
+        app.nobody().post("/v1/sessions/refresh", &json!({"refresh_token": pair["refresh_token"]})).await
+    };
+    assert_eq!(refresh(&pair).await.problem(401), "session-ended");
 }
 
 #[tokio::test]
@@ -212,7 +260,7 @@ async fn a_secretary_comes_to_work_from_the_first_sign_in_to_two_factors() {
     // Only what leads to a second factor is open.
     one.get("/v1/second-factors").await.expect(200);
     let (_, secret, _) = with_app(&app, &one).await;
-    assert_eq!(one.get("/v1/appointments").await.problem(403), "second-factor-needed");
+    one.get("/v1/appointments").await.expect(200);
     app.later(SignedDuration::from_secs(30));
     let two = renewed(&app, &sam, shown(&secret, app.now()).as_deref()).await;
     two.get("/v1/appointments").await.expect(200);
@@ -270,7 +318,9 @@ async fn one_acts_in_the_capacity_one_asked_for_at_sign_in() {
 /// Calls every statement of second factors.
 pub async fn walk(app: &App) {
     let ada = app.patient_named("facteurs@famille.example", "fr").await;
+    let before = renewed(app, &ada, None).await;
     let (id, secret, codes) = with_app(app, &ada).await;
+    before.post("/v1/sessions/second-factor", &json!({"otp": codes[9]})).await.expect(200);
     sign_in(app, &ada, Some("000000")).await.problem(401);
     app.later(SignedDuration::from_secs(30));
     let me = renewed(app, &ada, shown(&secret, app.now()).as_deref()).await;

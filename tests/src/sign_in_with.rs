@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use domain::SignedDuration;
+use runtime::second_factors::shown;
 use serde_json::{Value, json};
 
+use crate::second_factors::with_app;
 use crate::support::openid::{BACK, Browser, Issuer, app_with, go};
 use crate::support::{App, Client};
 
@@ -510,12 +512,42 @@ async fn an_identity_is_linked_by_who_is_signed_in_and_never_by_its_address() {
     let delete = || ada.request(axum::http::Method::DELETE, link).body(axum::body::Body::empty()).unwrap();
     ada.send(delete()).await.expect(204);
     assert_eq!(ada.send(delete()).await.problem(404), "not-found");
+    assert_eq!(app.count("select count(*) from outbox where data ->> 'what' = 'identity-unlinked'").await, 1);
     assert_eq!(ada.get(link).await.problem(404), "not-found");
     assert_eq!(bearing(&app, &later).get("/v1/patients").await.problem(401), "unauthenticated");
     // Whoever comes with it now has an account of their own.
     let anew = signed_in(&app, "franceconnect", ANGELA).await;
     assert_eq!(anew["account_opened"], true);
     assert_ne!(bearing(&app, &anew).get("/v1/patients").await.expect(200), mine);
+}
+
+#[tokio::test]
+async fn an_identity_of_one_factor_does_not_stand_for_two() {
+    let issuer = Issuer::franceconnect(citizens()).await;
+    let app = app_with(&[&issuer]).await;
+    let ada = app.patient().await;
+    let link = "/v1/sign-in-with/franceconnect/link";
+    let sent = go(&ada, link, ANGELA).await;
+    answer(&app, "franceconnect", &sent).await.expect(201);
+    let (_, secret, _) = with_app(&app, &ada).await;
+    let one = bearing(&app, &signed_in(&app, "franceconnect", ANGELA).await);
+    assert_eq!(one.get("/v1/patients").await.problem(403), "second-factor-needed");
+    let delete = |who: &Client| who.request(axum::http::Method::DELETE, link).body(axum::body::Body::empty()).unwrap();
+    assert_eq!(one.send(delete(&one)).await.problem(403), "second-factor-needed");
+    assert_eq!(one.post(link, &json!({})).await.problem(403), "second-factor-needed");
+    app.later(SignedDuration::from_secs(30));
+    let otp = json!({"otp": shown(&secret, app.now())});
+    let two = one.post("/v1/sessions/second-factor", &otp).await.expect(200);
+    bearing(&app, &two).get("/v1/patients").await.expect(200);
+    // Nor does one that lay about change what opens the account.
+    app.later(SignedDuration::from_mins(16));
+    let refresh = json!({"refresh_token": two["refresh_token"]});
+    let old = bearing(&app, &app.nobody().post("/v1/sessions/refresh", &refresh).await.expect(200));
+    assert_eq!(old.post(link, &json!({})).await.problem(403), "sign-in-too-old");
+    assert_eq!(old.send(delete(&old)).await.problem(403), "sign-in-too-old");
+    app.settle().await;
+    let told = "select count(*) from letter where what = 'identity-linked' and state = 'sent'";
+    assert_eq!(app.count(told).await, 1);
 }
 
 #[tokio::test]

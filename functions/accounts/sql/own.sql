@@ -2,8 +2,7 @@
 -- $1 account
 select jsonb_build_object(
     'id', account.id, 'password_hash', account.password_hash, 'wrapped_key', account.wrapped_key, 'contact', account.contact,
-    'patient', patient.id, 'patient_key', patient.wrapped_key, 'identity', patient.identity,
-    'armed', exists (select from second_factor f where f.account_id = account.id and f.confirmed_at is not null))
+    'patient', patient.id, 'patient_key', patient.wrapped_key, 'identity', patient.identity)
 from account
 left join guardianship on guardianship.account_id = account.id and guardianship.relation = 'self'
 left join patient on patient.id = guardianship.patient_id

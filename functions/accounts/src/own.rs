@@ -1,6 +1,5 @@
 //! The account of the caller, when it takes more than a session: the password asked again, a new one judged.
 
-use domain::access::Level;
 use domain::ids::{AccountId, PatientId};
 use domain::person::NewPassword;
 use domain::person::password::{self, Holder};
@@ -23,9 +22,6 @@ pub(crate) struct Own {
     /// None, with the contact, for who came with an identity provider that told no address.
     pub(crate) wrapped_key: Option<String>,
     contact: Option<String>,
-    /// Whether it has a second factor.
-    #[serde(default)]
-    armed: bool,
     patient: Option<PatientId>,
     patient_key: Option<String>,
     identity: Option<String>,
@@ -66,11 +62,11 @@ pub(crate) async fn new_hash(
 /// The caller's account, once they have shown again that they know its password. A wrong one leaves a trace and counts:
 /// whatever asks a signed-in person for the password comes through here.
 pub(crate) async fn confirmed(ctx: &Ctx, actor: &Actor, field: &str, given: Password) -> Result<Own, Problem> {
-    let own = ctx.db.optional(&OWN, params![actor.id()]).await?.ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
-    // A session from before the second factor is worth less than the account by now.
-    if own.armed && actor.standing.level < Level::Two {
-        return Err(Problem::new(Kind::SecondFactorNeeded));
+    // Beside the password, of who has a second factor, that factor a moment ago.
+    if actor.standing.two_factors {
+        actor.may_change_sign_in(ctx.now())?;
     }
+    let own = ctx.db.optional(&OWN, params![actor.id()]).await?.ok_or_else(|| Problem::new(Kind::Unauthenticated))?;
     let attempt = Attempt::once_more(ctx, actor.account).await?;
     let matches = ctx.keys.verify_password(given.into(), Some(own.password_hash.clone())).await;
     if matches.as_ref().is_ok_and(|matches| *matches) {

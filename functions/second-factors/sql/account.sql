@@ -2,7 +2,7 @@
 -- $1 who
 select jsonb_build_object(
     'wrapped_key', account.wrapped_key, 'contact', account.contact, 'password_hash', account.password_hash,
-    'opened_at', session.created_at, 'method', session.method,
+    'method', session.method,
     'factors', (
         select coalesce(jsonb_agg(jsonb_build_object(
             'id', f.id, 'kind', f.kind, 'secret', f.secret, 'waiting', f.confirmed_at is null) order by f.id), '[]')

@@ -44,8 +44,8 @@ pub(crate) async fn enrol(
     State(ctx): State<Ctx>, actor: Actor, Input(new): Input<NewApp>,
 ) -> Result<(StatusCode, Json<App>), Problem> {
     let now = ctx.now();
+    actor.may_change_sign_in(now)?;
     let account = Account::of(&ctx, &actor).await?;
-    account.may_change(&actor, now)?;
     let wrapped = account.wrapped_key.as_deref();
     let key = account.key(&ctx, actor.account).await?;
     let email = match (wrapped, &account.contact) {
@@ -79,8 +79,8 @@ pub(crate) async fn confirm(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<Confirmation>,
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     let now = ctx.now();
+    actor.may_change_sign_in(now)?;
     let account = Account::of(&ctx, &actor).await?;
-    account.may_change(&actor, now)?;
     let missing = || Problem::new(Kind::NotFound);
     let waiting = account.factors.iter().find(|factor| factor.waiting && factor.kind == FactorKind::Totp);
     let waiting = waiting.ok_or_else(missing)?;

@@ -7,9 +7,8 @@ mod remove;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::access::Level;
+use domain::Timestamp;
 use domain::ids::AccountId;
-use domain::{SignedDuration, Timestamp};
 use runtime::keys::OwnerKey;
 use runtime::second_factors::{FactorKind, Kept, new_recovery_codes};
 use runtime::{Actor, Ctx, Function, Kind, Problem};
@@ -29,9 +28,6 @@ const ACCOUNT: Statement<Account> = statement!("account");
 const LIST: Statement<Listed> = statement!("list");
 const REPLACE_RECOVERY_CODES: Statement<Value> = statement!("replace_recovery_codes");
 
-/// How long a session is fresh enough to change what later sign-ins take (OWASP ASVS 5.0 §7.5.1).
-const FRESH: SignedDuration = SignedDuration::from_mins(15);
-
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -49,9 +45,7 @@ struct Account {
     wrapped_key: Option<String>,
     contact: Option<String>,
     password_hash: String,
-    /// When the session of the request was opened.
-    opened_at: Timestamp,
-    /// How.
+    /// How the session of the request was opened.
     method: String,
     factors: Vec<Held>,
 }
@@ -74,18 +68,6 @@ impl Account {
 
     fn confirmed(&self) -> impl Iterator<Item = &Held> {
         self.factors.iter().filter(|factor| !factor.waiting)
-    }
-
-    /// Whoever has a factor changes nothing without it; and nobody with a session that lay about.
-    fn may_change(&self, actor: &Actor, now: Timestamp) -> Result<(), Problem> {
-        if self.confirmed().next().is_some() && actor.standing.level < Level::Two {
-            return Err(Problem::new(Kind::SecondFactorNeeded));
-        }
-        if self.is_fresh(now) { Ok(()) } else { Err(Problem::new(Kind::SignInTooOld)) }
-    }
-
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        now.duration_since(self.opened_at) <= FRESH
     }
 
     async fn key(&self, ctx: &Ctx, account: AccountId) -> Result<OwnerKey, Problem> {
@@ -187,7 +169,7 @@ async fn replace_recovery_codes(
     State(ctx): State<Ctx>, actor: Actor,
 ) -> Result<(StatusCode, Json<RecoveryCodes>), Problem> {
     let now = ctx.now();
-    Account::of(&ctx, &actor).await?.may_change(&actor, now)?;
+    actor.may_change_sign_in(now)?;
     let (recovery_codes, hashes) = new_recovery_codes(&ctx.keys, actor.account)?;
     let replaced = ctx.db.optional(&REPLACE_RECOVERY_CODES, params![actor.who(now), hashes]).await?;
     replaced.ok_or_else(|| Problem::new(Kind::NotFound))?;

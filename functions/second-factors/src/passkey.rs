@@ -38,8 +38,8 @@ pub(crate) async fn options(
     State(ctx): State<Ctx>, actor: Actor,
 ) -> Result<(StatusCode, Json<RegistrationOptions>), Problem> {
     let passkeys = passkeys(&ctx)?;
+    actor.may_change_sign_in(ctx.now())?;
     let account = Account::of(&ctx, &actor).await?;
-    account.may_change(&actor, ctx.now())?;
     let key = account.key(&ctx, actor.account).await?;
     let mut known = Vec::new();
     for passkey in account.factors.iter().filter(|factor| factor.kind == FactorKind::Passkey) {
@@ -83,8 +83,8 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     let now = ctx.now();
     let passkeys = passkeys(&ctx)?;
+    actor.may_change_sign_in(now)?;
     let account = Account::of(&ctx, &actor).await?;
-    account.may_change(&actor, now)?;
     let invalid = |field: &str| Problem::new(Kind::FieldInvalid).field(field).hint("passkey");
     let state = Ceremony::Registration(actor.account).take(&ctx, new.ceremony).await?;
     let state = state.ok_or_else(|| invalid("ceremony"))?;

@@ -24,8 +24,8 @@ pub(crate) struct Removal {
     #[schema(value_type = String, max_length = 1000, format = "password", pattern = r"^[^\x00]*$")]
     password: Words<1000>,
     /// The six figures of the app, or a recovery code. Not needed in a session that a passkey opened in the last 15 minutes.
-    #[schema(value_type = Option<String>, max_length = 16, pattern = r"^[^\x00]*$")]
-    otp: Option<Words<16>>,
+    #[schema(value_type = Option<String>, max_length = 40, pattern = r"^[^\x00]*$")]
+    otp: Option<Words<40>>,
 }
 
 /// Removes a second factor. With the last one the recovery codes go.
@@ -74,7 +74,7 @@ async fn tried(
                 _ => return Err(wrong("otp").hint("otp")),
             }
         }
-        None if account.method == "passkey" && account.is_fresh(now) => json!({}),
+        None if account.method == "passkey" && actor.standing.is_fresh(now) => json!({}),
         None => return Err(Problem::new(Kind::FieldMissing).field("otp")),
     };
     let removed = ctx.db.optional(&REMOVE, params![actor.who(now), id, proof, attempt.ticket().clone()]).await?;

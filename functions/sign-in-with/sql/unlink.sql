@@ -10,6 +10,11 @@ with gone as (
     update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'identity unlinked'
     from gone
     where session.account_id = gone.account_id and session.provider = $2::text and session.revoked_at is null
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'identity-unlinked'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from gone
 ), recorded as (
     insert into trace select line.* from gone, entry($1::jsonb, 'delete', 'identity.unlink', gone.account_id, null) as line
 )

@@ -44,12 +44,14 @@ pub(crate) async fn read(
 #[utoipa::path(delete, path = "/v1/sign-in-with/{provider}/link", operation_id = "unlink_identity", tag = "sign-in-with",
     params(("provider" = String, Path)),
     responses((status = 204, description = "Unlinked."),
+              (status = 403, description = "The session is of one factor and there is a second, or it was opened too long ago."),
               (status = 404, description = "None is linked, or it is the only way into an account without an address.")))]
 pub(crate) async fn unlink(
     State(ctx): State<Ctx>, actor: Actor, Segment(name): Segment<String>,
 ) -> Result<StatusCode, Problem> {
-    let provider = crate::found(&ctx, &name)?.name();
-    match ctx.db.one(&UNLINK, params![actor.who(ctx.now()), provider]).await?.gone {
+    let (provider, now) = (crate::found(&ctx, &name)?.name(), ctx.now());
+    actor.may_change_sign_in(now)?;
+    match ctx.db.one(&UNLINK, params![actor.who(now), provider]).await?.gone {
         0 => Err(Problem::new(Kind::NotFound)),
         _ => Ok(StatusCode::NO_CONTENT),
     }

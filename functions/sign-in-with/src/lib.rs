@@ -109,12 +109,15 @@ async fn start(
 #[utoipa::path(post, path = "/v1/sign-in-with/{provider}/link", operation_id = "begin_linking_identity", tag = "sign-in-with",
     params(("provider" = String, Path)),
     responses((status = 201, body = Begun), (status = 404, description = "No such provider."),
+              (status = 403, description = "The session is of one factor and there is a second, or it was opened too long ago."),
               (status = 503, description = "The provider does not answer.")))]
 async fn link(
     State(ctx): State<Ctx>, actor: Actor, Segment(name): Segment<String>,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     let now = ctx.now();
-    begin(&ctx, found(&ctx, &name)?, actor.who(now), now).await
+    let provider = found(&ctx, &name)?;
+    actor.may_change_sign_in(now)?;
+    begin(&ctx, provider, actor.who(now), now).await
 }
 
 /// Where a professional acts in this session.

@@ -3,6 +3,7 @@
 mod passkey;
 mod password;
 mod refresh;
+mod step_up;
 
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
@@ -38,6 +39,7 @@ fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(passkey::sign_in))
         .routes(routes!(refresh::refresh))
         .routes(routes!(refresh::sign_out))
+        .routes(routes!(step_up::step_up))
         .routes(routes!(keys))
 }
 

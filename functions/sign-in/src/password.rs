@@ -27,8 +27,8 @@ pub(crate) struct SignIn {
     #[schema(value_type = String, max_length = 1000, format = "password", pattern = r"^[^\x00]*$")]
     password: Words<1000>,
     /// For an account with a second factor: the six figures of its app, or a recovery code.
-    #[schema(value_type = Option<String>, max_length = 16, pattern = r"^[^\x00]*$")]
-    otp: Option<Words<16>>,
+    #[schema(value_type = Option<String>, max_length = 40, pattern = r"^[^\x00]*$")]
+    otp: Option<Words<40>>,
     /// In what capacity; when not given, the account's only one at work, or else as a patient.
     role: Option<Role>,
     /// In which establishment, for an account that works in several.
@@ -103,7 +103,7 @@ async fn whose(ctx: &Ctx, claimants: Vec<Credentials>, password: String) -> Resu
 
 impl Credentials {
     /// What the password and the code prove together. Only who knows the password learns that a code is asked for.
-    async fn proof(&self, ctx: &Ctx, otp: Option<Words<16>>) -> Result<Option<Proof>, Problem> {
+    async fn proof(&self, ctx: &Ctx, otp: Option<Words<40>>) -> Result<Option<Proof>, Problem> {
         if self.factors.is_empty() {
             return Ok(Some(Proof::Password));
         }

@@ -7,7 +7,7 @@
 mod matrix;
 mod policy;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use matrix::matrix;
@@ -259,6 +259,9 @@ pub const IDLE_AT_HOME: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The same in every other capacity: whoever works with other people's records signs in each day.
 pub const IDLE_AT_WORK: SignedDuration = SignedDuration::from_hours(12);
 
+/// How long a session is fresh enough to change what later sign-ins take (OWASP ASVS 5.0 §7.5.1).
+pub const FRESH: SignedDuration = SignedDuration::from_mins(15);
+
 impl Role {
     /// The level a role needs for everything but the setting up of its own account: two factors for all who work here
     /// (PGSSI-S, référentiel d'identification électronique, arrêté of 28 March 2022).
@@ -277,12 +280,56 @@ pub struct Standing {
     pub role: Role,
     /// How surely known.
     pub level: Level,
+    /// Whether the account has a second factor: then no session is worth anything without one.
+    pub two_factors: bool,
+    /// When the session was opened.
+    pub opened_at: Timestamp,
     /// Where, for those who work in one.
     pub establishment: Option<EstablishmentId>,
     /// Who the actor is in the directory.
     pub practitioner: Option<PractitionerId>,
     /// For whom the actor works.
     pub attached: Vec<PractitionerId>,
+}
+
+/// Why a session may not change what later sign-ins take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unproven {
+    /// The account has a second factor, and the session was opened without.
+    SecondFactor,
+    /// It was opened more than [`FRESH`] ago.
+    Stale,
+}
+
+impl Standing {
+    /// What a role may do at all, in a session like this.
+    ///
+    /// # Errors
+    /// As [`admit`]; of an account with a second factor every session needs it, for all but the account itself.
+    pub fn admit(&self, access: Access) -> Result<(), Decision> {
+        admit(self.role, self.level, access)?;
+        if self.two_factors && self.level < Level::Two && access.resource != Resource::Account {
+            return Err(Decision::NeedsSecondFactor);
+        }
+        Ok(())
+    }
+
+    /// Whether the session was opened in the last [`FRESH`].
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.opened_at) <= FRESH
+    }
+
+    /// Whether the session may change what later sign-ins take: whoever has a factor changes nothing without it, and nobody
+    /// anything in a session that lay about.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn may_change_sign_in(&self, now: Timestamp) -> Result<(), Unproven> {
+        if self.two_factors && self.level < Level::Two {
+            return Err(Unproven::SecondFactor);
+        }
+        if self.is_fresh(now) { Ok(()) } else { Err(Unproven::Stale) }
+    }
 }
 
 /// What is known of an actor and a thing when it is decided.

@@ -103,6 +103,10 @@ pub enum Secured {
     SecondFactorRemoved,
     /// A sign-in with one of the codes kept for bad days.
     RecoveryCodeUsed,
+    /// An identity at a provider: another way in.
+    IdentityLinked,
+    /// An identity at a provider.
+    IdentityUnlinked,
 }
 
 impl Secured {
@@ -116,6 +120,8 @@ impl Secured {
             Self::SecondFactorAdded => "second-factor-added",
             Self::SecondFactorRemoved => "second-factor-removed",
             Self::RecoveryCodeUsed => "recovery-code-used",
+            Self::IdentityLinked => "identity-linked",
+            Self::IdentityUnlinked => "identity-unlinked",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRef, FromRequestParts};
-use domain::access::{self, Access, Decision, Role, Standing};
+use domain::access::{Access, Decision, Role, Standing, Unproven};
 use domain::ids::{AccountId, SessionId};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -36,6 +36,20 @@ impl Actor {
     /// The account's bare identifier, for statements.
     pub fn id(&self) -> Uuid {
         self.account.as_uuid()
+    }
+
+    /// Goes on if the session may change what later sign-ins take.
+    ///
+    /// # Errors
+    /// `second-factor-needed` without a factor where the account has one; `sign-in-too-old` after
+    /// [`domain::access::FRESH`].
+    pub fn may_change_sign_in(&self, now: Timestamp) -> Result<(), Problem> {
+        self.standing.may_change_sign_in(now).map_err(|unproven| {
+            Problem::new(match unproven {
+                Unproven::SecondFactor => Kind::SecondFactorNeeded,
+                Unproven::Stale => Kind::SignInTooOld,
+            })
+        })
     }
 
     /// `who` of the statements: what the policy asks and the audit trail remembers.
@@ -124,7 +138,7 @@ where
         let access = parts.extensions.get::<Access>().copied();
         // Only a route whose manifest says neither what it touches nor that it is public: assembly refuses it.
         let access = access.ok_or_else(|| Problem::new(Kind::Internal))?;
-        access::admit(actor.standing.role, actor.standing.level, access).map_err(refused)?;
+        actor.standing.admit(access).map_err(refused)?;
         Ok(actor)
     }
 }

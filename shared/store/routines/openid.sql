@@ -120,6 +120,10 @@ begin
     if linked then
         insert into trace select * from entry(who, 'create', 'identity.link', me, null);
     end if;
+    if linked and not opened then
+        insert into outbox (kind, subject, data, occurred_at)
+        values ('account.secured.v1', me, jsonb_build_object('account', me, 'what', 'identity-linked'), now_at);
+    end if;
     insert into trace select * from entry(who, 'execute', event, (wish ->> 'session')::uuid, null);
     return jsonb_build_object('account', me, 'role', coalesce(chosen ->> 'role', 'patient'),
         'establishment', chosen ->> 'establishment', 'capacities', capacities, 'in_directory', professional is not null,

@@ -9,3 +9,23 @@ create or replace function capacities(of_account uuid, at timestamptz) returns j
         select platform_role, null, null, created_at from account where id = of_account and platform_role is not null
     ) c
 $$;
+
+-- What follows when the actor has another second factor: recovery codes with the first one, a letter, and a session that has
+-- shown two factors by now. Returns whether the codes were kept.
+create or replace function factor_added(who jsonb, factor uuid, kind text, codes text[]) returns boolean language plpgsql as $$
+declare
+    me constant uuid := (who ->> 'account')::uuid;
+    now_at constant timestamptz := (who ->> 'at')::timestamptz;
+    first boolean := false;
+begin
+    if not exists (select from recovery_code where account_id = me and used_at is null) then
+        insert into recovery_code (account_id, hash, created_at) select me, hash, now_at from unnest(codes) as code (hash);
+        first := true;
+    end if;
+    update session s set level = 2, method = s.method || '+' || kind
+    where s.id = (who ->> 'session')::uuid and s.account_id = me and s.level = 1;
+    insert into outbox (kind, subject, data, occurred_at)
+    values ('account.secured.v1', me, jsonb_build_object('account', me, 'what', 'second-factor-added'), now_at);
+    insert into trace select * from entry(who, 'create', 'second-factor.add', factor, null);
+    return first;
+end $$;

@@ -2,7 +2,8 @@
 -- in a membership or for the platform as long as that lasts. Asked at every request, so that an end is felt at the next.
 -- $1 session   $2 account   $3 now
 select jsonb_build_object(
-    'role', session.role, 'level', session.level,
+    'role', session.role, 'level', session.level, 'opened_at', session.created_at,
+    'two_factors', exists (select from second_factor f where f.account_id = account.id and f.confirmed_at is not null),
     'establishment', membership.establishment_id, 'practitioner', membership.practitioner_id,
     'attached', (
         select coalesce(jsonb_agg(attachment.practitioner_id), '[]') from attachment

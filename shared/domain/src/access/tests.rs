@@ -43,6 +43,34 @@ proptest! {
 }
 
 #[test]
+fn who_has_a_second_factor_does_nothing_without_but_look_after_the_account() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let standing = |role, level, two_factors| Standing {
+        role,
+        level,
+        two_factors,
+        opened_at: at("2026-03-02T08:00:00Z"),
+        establishment: None,
+        practitioner: None,
+        attached: vec![],
+    };
+    let of = |resource| Access { resource, action: Action::Read };
+    let once = standing(Role::Patient, Level::One, true);
+    assert_eq!(once.admit(of(Resource::Appointment)), Err(Decision::NeedsSecondFactor));
+    assert_eq!(once.admit(of(Resource::Account)), Ok(()));
+    assert_eq!(standing(Role::Patient, Level::One, false).admit(of(Resource::Appointment)), Ok(()));
+    assert_eq!(standing(Role::Patient, Level::Two, true).admit(of(Resource::Appointment)), Ok(()));
+    assert_eq!(standing(Role::Dim, Level::Two, true).admit(of(Resource::Appointment)), Err(Decision::NotThisRole));
+
+    let (in_time, late) = (at("2026-03-02T08:15:00Z"), at("2026-03-02T08:15:00.001Z"));
+    assert_eq!(once.may_change_sign_in(in_time), Err(Unproven::SecondFactor));
+    for fresh in [standing(Role::Patient, Level::One, false), standing(Role::Patient, Level::Two, true)] {
+        assert_eq!(fresh.may_change_sign_in(in_time), Ok(()));
+        assert_eq!(fresh.may_change_sign_in(late), Err(Unproven::Stale));
+    }
+}
+
+#[test]
 fn each_case_is_ruled_once() {
     let mut ruled = BTreeSet::new();
     for rule in POLICY {

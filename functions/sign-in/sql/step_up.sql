@@ -1,0 +1,37 @@
+-- Makes the session one of two factors, if the code is still good: only once. Its refresh tokens are changed for another. No
+-- row when the code is not good, or the session is one of two factors already.
+-- $1 who   $2 {factor: {id, counter}, recovery (hash)}: one of them   $3 hash of the next refresh token   $4 ticket
+with used as (
+    update second_factor set counter = ($2::jsonb #>> '{factor,counter}')::int8, last_used_at = ($1::jsonb ->> 'at')::timestamptz
+    where id = ($2::jsonb #>> '{factor,id}')::uuid and account_id = ($1::jsonb ->> 'account')::uuid
+      and confirmed_at is not null and counter < ($2::jsonb #>> '{factor,counter}')::int8
+    returning account_id
+), spent as (
+    update recovery_code set used_at = ($1::jsonb ->> 'at')::timestamptz
+    where account_id = ($1::jsonb ->> 'account')::uuid and hash = $2::jsonb ->> 'recovery' and used_at is null
+    returning account_id
+), raised as (
+    update session s set
+        level = 2, last_seen_at = ($1::jsonb ->> 'at')::timestamptz,
+        method = s.method || case when exists (select from used) then '+totp' else '+recovery' end
+    where s.id = ($1::jsonb ->> 'session')::uuid and s.account_id = ($1::jsonb ->> 'account')::uuid
+      and s.level = 1 and s.revoked_at is null and (exists (select from used) or exists (select from spent))
+    returning s.id, s.account_id
+), replaced as (
+    update refresh_token set used_at = ($1::jsonb ->> 'at')::timestamptz
+    from raised where refresh_token.session_id = raised.id and refresh_token.used_at is null
+), issued as (
+    insert into refresh_token (hash, session_id, issued_at)
+    select $3::text, raised.id, ($1::jsonb ->> 'at')::timestamptz from raised
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'recovery-code-used'),
+           ($1::jsonb ->> 'at')::timestamptz
+    from spent
+), recorded as (
+    insert into trace
+    select line.* from raised, entry($1::jsonb || '{"level": 2}', 'execute', 'session.step-up', raised.id, null) as line
+    union all
+    select line.* from spent, entry($1::jsonb, 'execute', 'recovery-code.use', spent.account_id, null) as line
+)
+select jsonb_build_object('id', raised.id, 'settled', settle_attempt($4::jsonb, false)) from raised
