@@ -327,6 +327,9 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             (of_place, named(id("establishment", HERE)), json!({"name": "A"}))
         }
         ("POST", "/v1/sessions/capacity") => (None, template.to_owned(), json!({"role": "patient"})),
+        ("POST", "/v1/sessions/revocation") => {
+            (None, template.to_owned(), json!({"account": Uuid::nil(), "reason": "requested"}))
+        }
         ("POST", "/v1/sessions/second-factor") => (None, template.to_owned(), json!({"otp": "123456"})),
         ("POST", "/v1/sessions/end") => (None, template.to_owned(), json!({})),
         ("POST", "/v1/professionals") => {

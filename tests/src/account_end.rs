@@ -127,10 +127,16 @@ async fn the_old_mailbox_can_refuse_a_change_and_everybody_is_signed_out() {
     refuse(&by_old).await.expect(204);
     assert_eq!(refuse(&by_old).await.problem(422), "link-invalid");
     assert_eq!(ada.get("/v1/accounts/me").await.problem(401), "unauthenticated");
-    let ada = signed_in(&app, OLD, PHRASE).await;
-    assert_eq!(confirm(&ada, &by_new).await.problem(422), "link-invalid");
+    // Whoever asked knew the password.
+    let known = app.nobody().post("/v1/sessions", &json!({"email": OLD, "password": PHRASE})).await;
+    assert_eq!(known.problem(401), "sign-in-failed");
     app.settle().await;
     assert!(app.mails(OLD).last().unwrap().text.contains("a été refusé"));
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": OLD})).await.expect(202);
+    let reset = json!({"token": mailed(&app, OLD).await, "password": OTHER});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+    let ada = signed_in(&app, OLD, OTHER).await;
+    assert_eq!(confirm(&ada, &by_new).await.problem(422), "link-invalid");
 }
 
 #[tokio::test]
@@ -331,4 +337,54 @@ async fn an_account_that_others_depend_on_is_not_closed() {
     employ(&app, &ben).await;
     assert_eq!(close(&ben).await.problem(409), "member-still");
     assert_eq!(ben.post(CLOSURE, &json!({"password": OTHER})).await.problem(422), "password-wrong");
+}
+
+#[tokio::test]
+async fn in_an_incident_an_operator_ends_the_sessions_of_one_or_of_everybody() {
+    let app = App::start().await;
+    let (ada, ben) = (opened(&app, OLD).await, opened(&app, NEW).await);
+    let claims = opened(&app, OLD).await;
+    let operator = app.staff("operator").await;
+    let revoke = async |who: &Client, wish: Value| who.post("/v1/sessions/revocation", &wish).await;
+    assert_eq!(revoke(&ada, json!({"everybody": true, "reason": "incident"})).await.problem(403), "forbidden");
+    let one = app.staff_at_level("operator", 1).await;
+    assert_eq!(
+        revoke(&one, json!({"everybody": true, "reason": "incident"})).await.problem(403),
+        "second-factor-needed"
+    );
+    for (wish, field) in [
+        (json!({"reason": "incident"}), "account"),
+        (json!({"email": OLD, "everybody": true, "reason": "incident"}), "account"),
+        (json!({"email": OLD, "reason": "because"}), "reason"),
+        (json!({"email": OLD}), "reason"),
+    ] {
+        let refused = revoke(&operator, wish.clone()).await;
+        assert_eq!((refused.status.as_u16(), &refused.body["field"]), (422, &json!(field)), "{wish}");
+    }
+    // Of an address: all who have or claim it.
+    let ended = revoke(&operator, json!({"email": OLD.to_uppercase(), "reason": "compromised"})).await.expect(200);
+    assert_eq!(ended["ended"], 2);
+    for gone in [&ada, &claims] {
+        assert_eq!(gone.get("/v1/patients").await.problem(401), "unauthenticated");
+    }
+    ben.get("/v1/patients").await.expect(200);
+    let again = revoke(&operator, json!({"email": OLD, "reason": "compromised"})).await.expect(200);
+    assert_eq!(again["ended"], 0);
+    app.settle().await;
+    assert!(app.mails(OLD).iter().any(|mail| mail.text.contains("nous avons fermé toutes les connexions")));
+    // Everybody, the operator too; who has a refresh token has nothing.
+    let pair = app.nobody().post("/v1/sessions", &json!({"email": NEW, "password": PHRASE})).await.expect(201);
+    let ended = revoke(&operator, json!({"everybody": true, "reason": "incident"})).await.expect(200);
+    assert!(ended["ended"].as_i64().unwrap() >= 3, "{ended}");
+    for gone in [&ben, &operator] {
+        assert_eq!(gone.get("/v1/accounts/me").await.problem(401), "unauthenticated");
+    }
+    let refresh = json!({"refresh_token": pair["refresh_token"]});
+    assert_eq!(app.nobody().post("/v1/sessions/refresh", &refresh).await.problem(401), "session-ended");
+    let trail = "select to_jsonb(event) from audit where role = 'operator' and outcome = 'success' and event like 'session.revoke%' order by seq";
+    let one = json!("session.revoke.compromised");
+    // Of two accounts, then of nobody.
+    assert_eq!(app.sql(trail).await, [one.clone(), one.clone(), one, json!("session.revoke-all.incident")]);
+    let refused = "select count(*) from audit where event = 'session.refresh' and outcome = 'refused'";
+    assert_eq!(app.count(refused).await, 1);
 }

@@ -68,11 +68,17 @@ pub async fn walk(app: &App) {
     assert_eq!(asked["done"], false);
     let old = app.mails(email).into_iter().rfind(|mail| mail.subject.contains("change d’adresse")).unwrap();
     app.nobody().post("/v1/accounts/email-change/refusal", &json!({"token": token(&old)})).await.expect(204);
+    app.settle().await;
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let reset = json!({"token": mailed(app, email).await, "password": PHRASE});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
     let ada = signed_in(app, email, PHRASE).await;
     for path in ["/v1/accounts/me", "/v1/sessions"] {
         ada.get(path).await.expect(200);
     }
     ada.post("/v1/sessions/end-all", &json!({"keep_current": true})).await.expect(200);
+    let nobody = json!({"account": "00000000-0000-7000-8000-000000000000", "reason": "requested"});
+    app.staff("operator").await.post("/v1/sessions/revocation", &nobody).await.expect(200);
     emergency(app, "00000000-0000-7000-8000-000000000000").await;
     app.settle().await;
     ada.post("/v1/accounts/closure", &json!({"password": PHRASE})).await.expect(204);
@@ -217,6 +223,11 @@ async fn a_new_password_is_for_who_has_the_address_or_else_for_who_claimed_it_fi
     // Who merely claims an address leaves nothing behind that would open its account.
     with_app(&app, &signed_in(&app, email, "les premiers mots").await).await;
     sign_up("les seconds mots").await;
+    // Nor does a later claim keep out who came first, nor the other way round.
+    sign_up("les mots d’un quatrième").await;
+    signed_in(&app, email, "les mots d’un quatrième").await;
+    let session = json!({"email": email, "password": "les premiers mots"});
+    assert_eq!(app.nobody().post("/v1/sessions", &session).await.problem(401), "second-factor-needed-at-sign-in");
     let reset = async |password: &str| {
         app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
         let reset = json!({"token": mailed(&app, email).await, "password": password});
@@ -229,6 +240,91 @@ async fn a_new_password_is_for_who_has_the_address_or_else_for_who_claimed_it_fi
     // It has shown the address by now; who claims it later changes nothing.
     sign_up("les troisièmes mots").await;
     assert_eq!(reset("des mots plus neufs encore").await["id"], first);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_what_was_asked_for_under_the_old_one() {
+    let app = App::start().await;
+    let (email, thief) = ("volee@famille.example", "voleur@ailleurs.example");
+    verified(&app, email).await;
+    for by_reset in [true, false] {
+        let pass = if by_reset { PHRASE } else { OTHER };
+        let stolen = signed_in(&app, email, pass).await;
+        let wish = json!({"email": thief, "password": pass});
+        stolen.post("/v1/accounts/email-change", &wish).await.expect(202);
+        let by_new = mailed(&app, thief).await;
+        stolen.post("/v1/accounts/email-change/confirmation", &json!({"token": by_new})).await.expect(200);
+        if by_reset {
+            app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+            let reset = json!({"token": mailed(&app, email).await, "password": OTHER});
+            app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+        } else {
+            let mine = signed_in(&app, email, OTHER).await;
+            let change = json!({"current_password": OTHER, "password": "encore une autre phrase"});
+            mine.post("/v1/accounts/password", &change).await.expect(204);
+        }
+        let states = app.sql("select to_jsonb(state) from email_change order by asked_at").await;
+        assert!(states.iter().all(|state| *state == "cancelled"), "{states:?}");
+    }
+    app.later(SignedDuration::from_hours(8 * 24));
+    app.settle().await;
+    let now = signed_in(&app, email, "encore une autre phrase").await;
+    assert_eq!(now.get("/v1/accounts/me").await.expect(200)["email"], email);
+}
+
+/// A sign-in that was under way when the password changed: whoever comes first, no session is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sign_ins_under_way_none_outlives_a_new_password() {
+    let app = App::start().await;
+    let email = "course@famille.example";
+    verified(&app, email).await;
+    let (mut pass, mut refused) = (PHRASE.to_owned(), 0);
+    for round in 0..4 {
+        app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+        let next = format!("quatre mots au hasard {round}");
+        let reset = json!({"token": mailed(&app, email).await, "password": next});
+        let sign_ins: Vec<_> = (0..8)
+            .map(|n| {
+                let (app, session) =
+                    (app.nobody().at(&format!("192.0.2.{n}")), json!({"email": email, "password": pass}));
+                tokio::spawn(async move { app.post("/v1/sessions", &session).await.status.as_u16() })
+            })
+            .collect();
+        app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+        for answer in futures_util::future::join_all(sign_ins).await {
+            refused += usize::from(answer.unwrap() != 201);
+        }
+        assert_eq!(app.count("select count(*) from session where revoked_at is null").await, 0, "round {round}");
+        pass = next;
+        app.later(SignedDuration::from_hours(25));
+        app.settle().await;
+    }
+    assert!(refused > 0, "no sign-in came after a reset");
+}
+
+#[tokio::test]
+async fn who_floods_a_mailbox_keeps_nobody_from_a_new_password() {
+    let app = App::start().await;
+    let email = "inondee@famille.example";
+    verified(&app, email).await;
+    let ask = async || {
+        app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+        app.settle().await;
+    };
+    let had = app.mails(email).len();
+    for _ in 0..8 {
+        ask().await;
+    }
+    assert_eq!(app.mails(email).len() - had, 5);
+    app.later(SignedDuration::from_mins(29));
+    ask().await;
+    assert_eq!(app.mails(email).len() - had, 5, "the last link is good");
+    app.later(SignedDuration::from_mins(1));
+    ask().await;
+    ask().await;
+    assert_eq!(app.mails(email).len() - had, 6);
+    let reset = json!({"token": mailed(&app, email).await, "password": OTHER});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
 }
 
 #[tokio::test]
@@ -287,7 +383,7 @@ async fn answers_do_not_tell_by_their_work_whether_somebody_has_an_address() {
         done.push((took(before, between), took(between, after), asked.body, refused.body));
     }
     assert_eq!(done[0].0, (1, 0), "one statement, no hash");
-    assert_eq!(done[0].1.1, 2, "two hashes");
+    assert_eq!(done[0].1.1, 3, "three hashes");
     assert!(done.iter().all(|each| *each == done[0]), "{done:?}");
 }
 

@@ -206,6 +206,7 @@ async fn a_code_is_good_once_for_seven_days_and_not_for_who_guesses() {
     let limited = accept(&eve, &good).await;
     let wait: i64 = limited.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert_eq!(limited.problem(429), "invitation-attempts", "the right one neither");
+    assert_eq!(app.count("select count(*) from audit where event = 'patient.create' and outcome = 'refused'").await, 1);
     assert_eq!(
         app.count("select count(*) from audit where event = 'invitation.miss' and outcome = 'refused'").await,
         10

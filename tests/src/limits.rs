@@ -1,14 +1,12 @@
 //! How much one may ask for, and what is kept no longer.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
 use domain::SignedDuration;
 use futures_util::future::join_all;
-use runtime::attempts::{Attempt, attempt, forget};
 use serde_json::{Value, json};
 
 use crate::support::app::book;
@@ -21,8 +19,6 @@ pub async fn walk(app: &App) {
     let eve = app.patient().await;
     let held = eve.post_with_key("/v1/holds", &json!({"slot": slots[9]["slot"]}), "hold").await.expect(201);
     delete(&eve, &format!("/v1/holds/{}", held["id"].as_str().unwrap())).await.expect(204);
-    attempt(&app.gateway.ctx, "walk", "eve", 1, Duration::from_mins(1)).await.unwrap();
-    forget(&app.gateway.ctx, "walk", "eve").await.unwrap();
     let limited = App::on(app.url.clone(), &[("RATE_LIMIT_ACCOUNT_PER_MINUTE", "600")]).await;
     limited.gateway.ctx.clock.set(app.now());
     limited.nobody().bearing(eve.token()).get("/v1/patients").await.expect(200);
@@ -66,6 +62,8 @@ async fn an_address_gets_its_share_of_a_minute_over_all_instances() {
 
     let refused = from(&one, "192.0.2.1:4712", "/v1/specialties", &[]).await;
     assert_eq!((refused.problem(429), &refused.body["limit"]), ("too-many-requests", &json!("address")));
+    let traces = "select count(*) from audit where event = 'request' and outcome = 'refused'";
+    assert_eq!(one.count(traces).await, 2, "one of each instance, and not one of each request");
     let after: u32 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&after), "{after}");
     assert_eq!(refused.headers["ratelimit-policy"], "\"address\";q=100;w=60");
@@ -141,37 +139,6 @@ async fn without_a_database_nobody_is_counted() {
         assert_eq!(from(&app, "192.0.2.1:1", "/v1/specialties", &[]).await.problem(503), "unavailable");
         from(&app, "192.0.2.1:1", "/", &[]).await.expect(200);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_200_attempts_at_once_as_many_as_allowed_are() {
-    let app = App::start().await;
-    let ctx = &app.gateway.ctx;
-    let window = Duration::from_mins(10);
-    let made = join_all((0..200).map(|_| attempt(ctx, "sign-in", "ada@example.org", 10, window))).await;
-    let made: Vec<Attempt> = made.into_iter().map(Result::unwrap).collect();
-    assert_eq!(made.iter().filter(|made| matches!(made, Attempt::Allowed { .. })).count(), 10);
-    let Attempt::Refused { retry_after } = attempt(ctx, "sign-in", "ada@example.org", 10, window).await.unwrap() else {
-        panic!("an eleventh attempt")
-    };
-    assert!(retry_after <= window && retry_after > Duration::from_secs(500), "{retry_after:?}");
-    assert!(matches!(
-        attempt(ctx, "sign-in", "ben@example.org", 10, window).await.unwrap(),
-        Attempt::Allowed { left: 9 }
-    ));
-    assert!(matches!(
-        attempt(ctx, "reset", "ada@example.org", 10, window).await.unwrap(),
-        Attempt::Allowed { left: 9 }
-    ));
-    forget(ctx, "sign-in", "ada@example.org").await.unwrap();
-    assert!(matches!(
-        attempt(ctx, "sign-in", "ada@example.org", 1, window).await.unwrap(),
-        Attempt::Allowed { left: 0 }
-    ));
-    assert!(matches!(attempt(ctx, "sign-in", "ada@example.org", 1, window).await.unwrap(), Attempt::Refused { .. }));
-    app.later(SignedDuration::from_secs(601));
-    assert!(matches!(attempt(ctx, "sign-in", "ada@example.org", 1, window).await.unwrap(), Attempt::Allowed { .. }));
-    assert_eq!(app.count("select count(*) from attempt where key like '%ada%'").await, 0);
 }
 
 async fn hold(client: &Client, slot: &Value, key: &str) -> Answer {
@@ -250,12 +217,13 @@ async fn what_is_kept_no_longer_is_deleted() {
     let ada = app.patient().await;
     let slots = app.lyon_slots().await;
     book(&ada, &slots[0]).await.expect(201);
-    attempt(&app.gateway.ctx, "x", "y", 1, Duration::from_mins(1)).await.unwrap();
+    // Begun by a signed-in person, and never ended.
+    let attempt = "insert into openid_attempt (ticket, provider, account_id, session_id, started_at, expires_at)
+                   select 'x', 'y', account_id, id, created_at, created_at + interval '10 minutes' from session";
+    sqlx::query(attempt).execute(app.pool()).await.unwrap();
     let kept = async || {
-        let counts = ["idempotency", "session", "refresh_token", "attempt"];
         let sql = "select jsonb_build_array((select count(*) from idempotency), (select count(*) from session),
-                          (select count(*) from refresh_token), (select count(*) from attempt))";
-        assert_eq!(counts.len(), 4);
+                          (select count(*) from refresh_token), (select count(*) from openid_attempt))";
         app.sql(sql).await.remove(0)
     };
     assert_eq!(kept().await, json!([1, 1, 1, 1]));

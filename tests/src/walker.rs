@@ -32,6 +32,7 @@ fn body(path: &str) -> Value {
         | "/v1/sessions/end-all"
         | "/v1/sessions/{id}"
         | "/v1/accounts/email-verification/request" => json!({}),
+        "/v1/sessions/revocation" => json!({"everybody": true, "reason": "incident"}),
         "/v1/sessions/second-factor" => json!({"otp": "123456"}),
         "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation" => json!({"token": "x"}),
         "/v1/accounts/password" => json!({"current_password": "x", "password": "une autre phrase longue"}),

@@ -1,8 +1,9 @@
--- Plans the letter that carries a link, once per event; not the sixth of its kind to an address in a day. To an address
+-- Plans the letter that carries a link, once per event; not the sixth of its kind to an address in a day, but for a new
+-- password one more once the link before has died: who floods a mailbox leaves a good link in it. To an address
 -- that another account has shown to be its own no link goes: its holder hears of the claim. A new password is for the
 -- account that has shown the address, or else for the oldest that claims it. What lets an old address object to a change is
 -- not counted: a flood of wishes must not silence it.
--- $1 event   $2 link   $3 now   $4 how many a day
+-- $1 event   $2 link   $3 now   $4 how many a day   $5 life of a link to a new password, in seconds
 with link as (
     select * from account_link where id = $2::uuid
 ), holder as (
@@ -35,12 +36,14 @@ with link as (
     where not exists (select from letter where letter.event_id = $1::uuid and letter.account_id = wanted.account_id
                         and letter.kind = wanted.kind and letter.addressee = wanted.addressee)
 ), counted as (
-    insert into letter_allowance as so_far (address, kind, day, letters)
-    select encode(sha256(convert_to(link.email_lookup || '/' || today, 'UTF8')), 'hex'), fresh.kind, today, 1
+    insert into letter_allowance as so_far (address, kind, day, letters, last_at)
+    select encode(sha256(convert_to(link.email_lookup || '/' || today, 'UTF8')), 'hex'), fresh.kind, today, 1, $3::text::timestamptz
     from fresh, link, date(($3::text::timestamptz at time zone 'UTC')) today
     where fresh.kind <> 'leave-email'
     on conflict on constraint letter_allowance_pkey
-        do update set letters = so_far.letters + 1 where so_far.letters < $4::int8
+        do update set letters = so_far.letters + 1, last_at = excluded.last_at
+        where so_far.letters < $4::int8
+           or (so_far.kind = 'reset-password' and so_far.last_at <= excluded.last_at - make_interval(secs => $5::int8))
     returning kind
 ), planned as (
     insert into letter (event_id, account_id, kind, addressee, link_id, email_change_id, state, why, planned_at, settled_at)

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::post;
 use domain::SignedDuration;
 use domain::ids::{AccountId, PatientId};
-use domain::letter::{self, LetterKind, Link, Secured};
+use domain::letter::{self, LetterKind, Link, RESET_LIFE, Secured};
 use futures_util::future::join_all;
 use runtime::events::{Event, Outcome};
 use runtime::mail::MailError;
@@ -36,7 +36,8 @@ const WAITING: Statement<Waiting> = statement!("waiting");
 
 /// Twice [`runtime::mail::CONVERSATION`]; a sender killed in the middle delays a letter by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
-/// Letters of one kind that ask for something to an address in a day: nobody fills somebody's mailbox through us.
+/// Letters of one kind that ask for something to an address in a day: nobody fills somebody's mailbox through us. After
+/// them, one more to a new password each [`RESET_LIFE`]: nobody keeps somebody from it either.
 const A_DAY: i64 = 5;
 
 /// What an event says: nothing personal.
@@ -83,7 +84,7 @@ impl Fact {
     async fn plan(&self, ctx: &Ctx, event: Uuid) -> Result<(), Problem> {
         let now = ctx.now();
         match self {
-            Self::Link(link) => ctx.db.one(&PLAN_LINK, params![event, *link, now, A_DAY]).await?,
+            Self::Link(link) => ctx.db.one(&PLAN_LINK, params![event, *link, now, A_DAY, RESET_LIFE.as_secs()]).await?,
             Self::Secured(Change { account, what, email_change }) => {
                 let parameters = params![event, account.as_uuid(), what.name(), *email_change, now];
                 ctx.db.one(&PLAN_SECURED, parameters).await?

@@ -1,4 +1,4 @@
--- Sets a new password by a link that is good once, and ends every session. Whoever holds the mailbox has shown the address
+-- Sets a new password by a link that is good once, and ends every session and what was asked for under the old one. Whoever holds the mailbox has shown the address
 -- to be the account's, unless another account did before.
 -- $1 who (nobody)   $2 link   $3 password hash
 with used as (
@@ -7,7 +7,7 @@ with used as (
     where link.id = $2::uuid and link.purpose = 'reset-password' and link.used_at is null
       and link.expires_at > ($1::jsonb ->> 'at')::timestamptz
       and account.id = link.account_id and account.email_lookup = link.email_lookup and account.state = 'active'
-    returning link.id, link.account_id, link.email_lookup
+    returning link.id, link.account_id, link.email_lookup, account.email_verified_at is null as unproven
 ), reset as (
     update account set
         password_hash = $3::text,
@@ -22,18 +22,17 @@ with used as (
     update account_link link set used_at = ($1::jsonb ->> 'at')::timestamptz
     from used where link.account_id = used.account_id and link.id <> used.id and link.used_at is null
       and link.purpose in ('reset-password', 'verify-email')
-), ended as (
-    update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'password reset'
-    from reset where session.account_id = reset.id and session.revoked_at is null
-), unproven as (
-    -- Factors that were added while the address was only claimed are whoever's it was that claimed it.
-    delete from second_factor using used
-    where second_factor.account_id = used.account_id
-      and exists (select from account where account.id = used.account_id and account.email_verified_at is null)
-), unproven_codes as (
-    delete from recovery_code using used
-    where recovery_code.account_id = used.account_id
-      and exists (select from account where account.id = used.account_id and account.email_verified_at is null)
+), cancelled as (
+    -- Who asked for another address may be whom the old password was stolen by.
+    update email_change set state = 'cancelled', settled_at = ($1::jsonb ->> 'at')::timestamptz
+    from reset where email_change.account_id = reset.id and email_change.state = 'asked'
+), factors as (
+    -- Other ways in that were added while the address was only claimed are whoever's it was that claimed it.
+    delete from second_factor using used where second_factor.account_id = used.account_id and used.unproven
+), codes as (
+    delete from recovery_code using used where recovery_code.account_id = used.account_id and used.unproven
+), identities as (
+    delete from external_identity using used where external_identity.account_id = used.account_id and used.unproven
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz
@@ -43,4 +42,4 @@ with used as (
     select line.* from reset,
         entry($1::jsonb || jsonb_build_object('account', reset.id), 'update', 'account.password.reset', reset.id, null) as line
 )
-select jsonb_build_object('id', id) from reset
+select jsonb_build_object('id', id, 'ended', end_sessions(id, ($1::jsonb ->> 'at')::timestamptz, 'password reset')) from reset

@@ -85,10 +85,10 @@ pub(crate) async fn confirm(
     progress.map(Json).ok_or_else(invalid)
 }
 
-/// Refuses a change from the old mailbox, and signs out everywhere. Nobody needs to be signed in: who asked for the change
+/// Refuses a change from the old mailbox: signs out everywhere, and the password is good no more. Nobody needs to be signed in: who asked for the change
 /// may have the account, and its owner the mailbox only.
 #[utoipa::path(post, path = "/v1/accounts/email-change/refusal", operation_id = "refuse_email_change", tag = "accounts",
-    request_body = Token, responses((status = 204, description = "The address stays as it was."),
+    request_body = Token, responses((status = 204, description = "The address stays as it was; the next password is chosen by /v1/accounts/password-reset/request."),
         (status = 422, description = "The link does not do.")))]
 pub(crate) async fn refuse(
     State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, Input(given): Input<Token>,

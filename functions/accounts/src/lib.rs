@@ -50,6 +50,7 @@ fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(devices::list))
         .routes(routes!(devices::end_one))
         .routes(routes!(devices::end_all))
+        .routes(routes!(devices::revoke))
         .routes(routes!(holder::read))
         .routes(routes!(holder::close))
 }

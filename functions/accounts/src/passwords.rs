@@ -51,7 +51,8 @@ pub(crate) struct Reset {
     password: NewPassword,
 }
 
-/// Sets a new password and signs out everywhere. The link is good once; second factors stay as they are.
+/// Sets a new password and signs out everywhere. The link is good once; second factors and linked identities stay
+/// as they are, but for an account that had not shown its address: they go.
 #[utoipa::path(post, path = "/v1/accounts/password-reset", operation_id = "reset_password", tag = "accounts", request_body = Reset,
     responses((status = 204, description = "The password is set."),
               (status = 422, description = "The link does not do, or the password is too easy to guess.")))]

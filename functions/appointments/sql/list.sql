@@ -26,5 +26,10 @@ with candidate as (
     insert into trace
     select line.* from (select distinct patient_id from seen) patient,
         entry($1::jsonb, 'read', 'appointment.list', null, patient.patient_id) as line
+    union all
+    -- Who asks for somebody of whom there is nothing to see has asked all the same.
+    select line.* from entry($1::jsonb, 'read', 'appointment.list', $2::uuid, null, null, 'refused') as line
+    where $2::uuid is not null and not exists (select from seen)
+      and not exists (select from guardianship g where g.patient_id = $2::uuid and g.account_id = ($1::jsonb ->> 'account')::uuid)
 )
 select appointment_document(seen::appointment) from seen order by seen.starts_at, seen.id

@@ -1,5 +1,8 @@
 -- Who the actor is and as what they may act.
 -- $1 who
+with recorded as (
+    insert into trace select line.* from entry($1::jsonb, 'read', 'account.capacities', ($1::jsonb ->> 'account')::uuid, null) as line
+)
 select jsonb_build_object(
     'account', account.id, 'person', person_of_account(account.id),
     'role', $1::jsonb ->> 'role', 'level', ($1::jsonb ->> 'level')::int8,

@@ -9,6 +9,10 @@ with mine as (
 ), given as (
     insert into recovery_code (account_id, hash, created_at)
     select mine.id, code.hash, ($1::jsonb ->> 'at')::timestamptz from mine, unnest($2::text[]) as code (hash)
+), told as (
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'recovery-codes-replaced'), ($1::jsonb ->> 'at')::timestamptz
+    from mine
 ), recorded as (
     insert into trace select line.* from mine, entry($1::jsonb, 'update', 'recovery-code.replace', mine.id, null) as line
 )

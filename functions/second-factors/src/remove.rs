@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::access::Level;
 use runtime::second_factors::{Factor, FactorKind, proof_of};
 use runtime::sessions::Proof;
 use runtime::sign_in_attempts::Attempt;
@@ -31,16 +30,14 @@ pub(crate) struct Removal {
 /// Removes a second factor. With the last one the recovery codes go.
 #[utoipa::path(post, path = "/v1/second-factors/{id}/removal", operation_id = "remove_second_factor", tag = "accounts",
     request_body = Removal, params(("id" = Uuid, Path)),
-    responses((status = 204, description = "Removed."), (status = 403, description = "The session is of one factor."),
+    responses((status = 204, description = "Removed."), (status = 403, description = "The session is of one factor, or was opened too long ago."),
               (status = 429, description = "Too many attempts failed: try again after Retry-After seconds.")))]
 pub(crate) async fn remove(
     State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<Uuid>, Input(given): Input<Removal>,
 ) -> Result<StatusCode, Problem> {
     let account = Account::of(&ctx, &actor).await?;
     account.confirmed().find(|factor| factor.id == id).ok_or_else(|| Problem::new(Kind::NotFound))?;
-    if actor.standing.level < Level::Two {
-        return Err(Problem::new(Kind::SecondFactorNeeded));
-    }
+    actor.may_change_sign_in(ctx.now())?;
     let attempt = Attempt::once_more(&ctx, actor.account).await?;
     let Err(problem) = tried(&ctx, &actor, &account, id, given, &attempt).await else {
         return Ok(StatusCode::NO_CONTENT);

@@ -1,10 +1,10 @@
 -- Unlinks the actor's identity of a provider, and ends the sessions it opened. Not from an account that could then be entered
--- in no other way: without an address there is no new password.
+-- in no other way: without an address that it has shown to be its own there is no new password.
 -- $1 who   $2 provider
 with gone as (
     delete from external_identity using account
     where external_identity.account_id = ($1::jsonb ->> 'account')::uuid and external_identity.provider = $2::text
-      and account.id = external_identity.account_id and account.contact is not null
+      and account.id = external_identity.account_id and account.email_verified_at is not null
     returning external_identity.account_id
 ), ended as (
     update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'identity unlinked'

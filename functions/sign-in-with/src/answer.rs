@@ -5,11 +5,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Timestamp;
 use domain::access::Role;
-use domain::age::{Change, step};
+use domain::age::{Change, has_reached, step};
 use domain::identity::{Activity, Capacity, Missing, Pivot, Professional, ProviderKind};
 use domain::ids::{AccountId, EstablishmentId, PatientId, SessionId};
 use domain::person;
 use runtime::actor::anonymous;
+use runtime::device::Device;
 use runtime::edge::{ClientAddress, RequestId};
 use runtime::keys::{ACCESS_TOKEN_LIFE, SESSION_LIFE};
 use runtime::openid::{Attempt, Identity, OpenidError, Provider};
@@ -114,11 +115,11 @@ pub(crate) struct SignedIn {
               (status = 401, description = "The attempt is over, or the provider's answer is not believed."),
               (status = 403, description = "Who works here links only with two factors, or the identity of that professional."),
               (status = 404, description = "No such provider."),
-              (status = 409, description = "The identity is another account's, or there is an account with its address."),
+              (status = 409, description = "The identity is another account's."),
               (status = 503, description = "The provider does not answer: the same may be sent again.")))]
 pub(crate) async fn answer(
-    State(ctx): State<Ctx>, lang: Lang, request: RequestId, address: ClientAddress, Segment(name): Segment<String>,
-    Input(given): Input<ProviderAnswer>,
+    State(ctx): State<Ctx>, lang: Lang, request: RequestId, address: ClientAddress, device: Device,
+    Segment(name): Segment<String>, Input(given): Input<ProviderAnswer>,
 ) -> Result<(StatusCode, Json<SignedIn>), Problem> {
     let now = ctx.now();
     let provider = crate::found(&ctx, &name)?;
@@ -144,10 +145,14 @@ pub(crate) async fn answer(
         "ticket": ticket, "provider": provider.name(), "method": provider.kind().name(), "subject": identity.subject,
         "rpps": professional.as_ref().and_then(Professional::rpps), "session": session, "hash": hash,
         "expires_at": now + SESSION_LIFE, "level": provider.kind().level(identity.acr.as_deref()), "language": lang,
+        "device": device,
     });
     let asked = params![provider.name(), identity.subject.as_str(), wish["rpps"].as_str(), now];
-    if !tried.linking && !ctx.db.one(&KNOWN, asked).await?.known {
-        prepare_account(&ctx, provider.kind(), &identity, &mut wish, now).await?;
+    if !tried.linking
+        && !ctx.db.one(&KNOWN, asked).await?.known
+        && let Err(problem) = prepare_account(&ctx, provider.kind(), &identity, &mut wish, now).await
+    {
+        return Err(if problem.kind == Kind::FieldInvalid { refuse(problem).await } else { problem });
     }
     let opened = match ctx.db.one(&OPEN, params![who.clone(), wish]).await {
         Ok(Outcome::Opened(opened)) => opened,
@@ -211,6 +216,9 @@ async fn prepare_account(
             let Some(pivot) = pivot.filter(|pivot| person::birth_date(pivot.birthdate, now).is_ok()) else {
                 return Ok(());
             };
+            if !has_reached(pivot.birthdate, Change::OwnAccount, now) {
+                return Err(Problem::new(Kind::FieldInvalid).field("birth_date").hint("too-young"));
+            }
             let patient = PatientId::from_uuid(Uuid::now_v7());
             wish["patient"] = json!(patient);
             let person = people::Identity::new(&pivot.given_name, &pivot.family_name, pivot.birthdate);

@@ -45,7 +45,7 @@ pub(crate) async fn read(
     params(("provider" = String, Path)),
     responses((status = 204, description = "Unlinked."),
               (status = 403, description = "The session is of one factor and there is a second, or it was opened too long ago."),
-              (status = 404, description = "None is linked, or it is the only way into an account without an address.")))]
+              (status = 404, description = "None is linked, or it is the only way into an account without a verified address.")))]
 pub(crate) async fn unlink(
     State(ctx): State<Ctx>, actor: Actor, Segment(name): Segment<String>,
 ) -> Result<StatusCode, Problem> {

@@ -1,11 +1,14 @@
 -- What a password and a second factor are checked against, and in what capacities each account may act: the account that
--- has shown the address to be its own, and the newest of those that only claim it.
+-- has shown the address to be its own, and of those that only claim it the newest, then the oldest.
 -- $1 lookup of the e-mail   $2 now
 with claimant as (
     (select * from account where email_lookup = $1::text and state = 'active' and email_verified_at is not null)
-    union all
+    union
     (select * from account where email_lookup = $1::text and state = 'active' and email_verified_at is null
-     order by created_at desc limit 1)
+     order by created_at, id limit 1)
+    union
+    (select * from account where email_lookup = $1::text and state = 'active' and email_verified_at is null
+     order by created_at desc, id desc limit 1)
 )
 select jsonb_build_object(
     'id', account.id, 'password_hash', account.password_hash, 'verified', account.email_verified_at is not null,
@@ -14,4 +17,4 @@ select jsonb_build_object(
         select coalesce(jsonb_agg(jsonb_build_object('id', f.id, 'kind', f.kind,
                                                      'secret', case when f.kind = 'totp' then f.secret end) order by f.id), '[]')
         from second_factor f where f.account_id = account.id and f.confirmed_at is not null))
-from claimant account
+from claimant account order by account.created_at desc, account.id desc

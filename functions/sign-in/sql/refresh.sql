@@ -12,7 +12,7 @@ with token as materialized (
       and session.revoked_at is null and session.expires_at > ($1::jsonb ->> 'at')::timestamptz
       and coalesce(session.last_seen_at, session.created_at) > case session.role when 'patient' then $4::text::timestamptz else $5::text::timestamptz end
       and account.state = 'active'
-    returning session.id as session_id, session.account_id, session.role, session.level
+    returning session.id as session_id, session.account_id, session.role, session.level, session.membership_id
 ), seen as (
     update session set last_seen_at = ($1::jsonb ->> 'at')::timestamptz from used where session.id = used.session_id
 ), issued as (
@@ -26,9 +26,13 @@ with token as materialized (
 ), recorded as (
     insert into trace
     select line.* from used, entry($1::jsonb || jsonb_build_object('account', used.account_id, 'session', used.session_id,
-        'role', used.role, 'level', used.level), 'execute', 'session.refresh', used.session_id, null) as line
+        'role', used.role, 'level', used.level, 'establishment', establishment_of(used.membership_id)), 'execute', 'session.refresh', used.session_id, null) as line
     union all
     select line.* from ended, entry($1::jsonb || jsonb_build_object('account', ended.account_id, 'session', ended.id),
         'execute', 'session.end.reuse', ended.id, null) as line
+    union all
+    select line.* from entry($1::jsonb || jsonb_build_object('session', (select session_id from token)),
+        'execute', 'session.refresh', (select session_id from token), null, null, 'refused') as line
+    where not exists (select from used)
 )
 select jsonb_build_object('account', account_id, 'session', session_id) from used

@@ -101,7 +101,7 @@ async fn tried(
         let capacity = Capacity::meant(&claimed.capacities, given.role, given.establishment)?;
         let secret = kept.seal(&key, claimed.id)?;
         let proof = Proof::Passkey { factor: claimed.id, counter: used.counter, secret };
-        let opening = Opening { account, capacity, proof, device, attempt: None };
+        let opening = Opening { account, capacity, proof, password_hash: None, device, attempt: None };
         sessions::open(ctx, request, address, opening).await?.ok_or_else(failed)
     };
     let outcome = outcome.await;

@@ -82,17 +82,20 @@ async fn tried(
         let account = whose(ctx, claimants, given.password.into()).await?.ok_or_else(failed)?;
         let proof = account.proof(ctx, given.otp).await?.ok_or_else(failed)?;
         let capacity = Capacity::meant(&account.capacities, given.role, given.establishment)?;
-        let opening = Opening { account: account.id, capacity, proof, device, attempt: Some(attempt) };
+        let (id, password_hash) = (account.id, Some(account.password_hash));
+        let opening = Opening { account: id, capacity, proof, password_hash, device, attempt: Some(attempt) };
         sessions::open(ctx, request, address, opening).await?.ok_or_else(failed)
     };
     (owner, outcome.await)
 }
 
-/// Whose password it is: of the one account that has the address, or of the newest that claims it. A wrong one always takes
-/// two hashes, so that the time tells nothing of how many there are.
+/// Whose password it is: of the one account that has the address, or of the newest or the oldest that claims it: neither who
+/// came before nor who comes after keeps somebody out. A wrong one always takes three hashes, so that the time tells nothing
+/// of how many there are.
 async fn whose(ctx: &Ctx, claimants: Vec<Credentials>, password: String) -> Result<Option<Credentials>, Problem> {
-    let (mut verified, mut claimed): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|account| account.verified);
-    for candidate in [verified.pop(), claimed.pop()] {
+    let (mut verified, claimed): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|account| account.verified);
+    let mut newest_first = claimed.into_iter();
+    for candidate in [verified.pop(), newest_first.next(), newest_first.next()] {
         let hash = candidate.as_ref().map(|account| account.password_hash.clone());
         if ctx.keys.verify_password(password.clone(), hash).await? {
             return Ok(candidate);

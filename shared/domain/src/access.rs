@@ -88,6 +88,8 @@ words! {
     Resource {
         /// One's own sign-in: address, password, second factors, sessions.
         Account = "account",
+        /// That somebody is signed in, whoever it is.
+        Session = "session",
         /// Administrative part of a record (FHIR `Patient`).
         Patient = "patient",
         /// A visit agreed on (FHIR `Appointment`).

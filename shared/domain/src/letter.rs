@@ -103,6 +103,10 @@ pub enum Secured {
     SecondFactorRemoved,
     /// A sign-in with one of the codes kept for bad days.
     RecoveryCodeUsed,
+    /// By new ones.
+    RecoveryCodesReplaced,
+    /// By an operator, all of them.
+    SessionsEnded,
     /// An identity at a provider: another way in.
     IdentityLinked,
     /// An identity at a provider.
@@ -120,6 +124,8 @@ impl Secured {
             Self::SecondFactorAdded => "second-factor-added",
             Self::SecondFactorRemoved => "second-factor-removed",
             Self::RecoveryCodeUsed => "recovery-code-used",
+            Self::RecoveryCodesReplaced => "recovery-codes-replaced",
+            Self::SessionsEnded => "sessions-ended",
             Self::IdentityLinked => "identity-linked",
             Self::IdentityUnlinked => "identity-unlinked",
         }

@@ -172,9 +172,9 @@ async fn edge(State((ctx, known)): State<(Ctx, Arc<Routes>)>, mut request: Reque
         {
             response.headers_mut().append(name, value.clone());
         }
-        if let Some(access) = access.filter(|_| problem.kind.is_refusal()) {
+        if problem.leaves_trace(access.is_some()) {
             let who = seen.who().unwrap_or_else(|| actor::anonymous(id, address, ctx.now()));
-            refused(&ctx, who, access, named).await;
+            refused(&ctx, who, access, problem.named().or(named)).await;
         }
         if problem.kind.status().is_server_error() {
             tracing::error!(request = %id, problem = problem.kind.slug(), cause = problem.chain(), "request failed");
@@ -215,10 +215,11 @@ fn unsound(request: &Request, site: &Site, takes_no_query: bool) -> Option<Probl
 }
 
 /// Leaves the trace of a refusal. The answer does not wait for a database that is away, and says the same.
-async fn refused(ctx: &Ctx, who: Value, access: Access, named: Option<Uuid>) {
-    let written = ctx.db.one(&REFUSAL, params![who, access.action.name(), access.to_string(), named]).await;
+async fn refused(ctx: &Ctx, who: Value, access: Option<Access>, named: Option<Uuid>) {
+    let (action, event) = access.map_or(("execute", "request".to_owned()), |it| (it.action.name(), it.to_string()));
+    let written = ctx.db.one(&REFUSAL, params![who, action, event.clone(), named]).await;
     if let Err(error) = written {
-        tracing::error!(%error, %access, "a refusal left no trace");
+        tracing::error!(%error, event, "a refusal left no trace");
     }
 }
 

@@ -2,7 +2,6 @@
 //! `http::Request` on it.
 
 pub mod actor;
-pub mod attempts;
 pub mod clock;
 pub mod codes;
 pub mod config;

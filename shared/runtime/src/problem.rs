@@ -15,6 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::DbError;
+use uuid::Uuid;
 
 use crate::keys::KeyError;
 use crate::lang::Lang;
@@ -111,12 +112,22 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether it refuses somebody what is perhaps there: these leave a trace.
+    /// Whether it refuses somebody what is perhaps there, or anything more for now: these leave a trace.
     pub const fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::Unauthenticated | Self::SecondFactorNeeded | Self::SignInTooOld | Self::Forbidden | Self::NotFound
-        )
+            Self::Unauthenticated
+                | Self::SecondFactorNeeded
+                | Self::SignInTooOld
+                | Self::Forbidden
+                | Self::NotFound
+                | Self::SlotUnknown
+        ) || self.is_about_the_request()
+    }
+
+    /// Whether it is refused for how it came and not for what it asks: also where anybody may ask.
+    pub const fn is_about_the_request(self) -> bool {
+        matches!(self, Self::CrossSite | Self::TooManyRequests | Self::TooManyAttempts | Self::InvitationAttempts)
     }
 }
 
@@ -137,12 +148,26 @@ pub struct Problem {
     cause: Option<Arc<dyn Error + Send + Sync>>,
     /// When it may be tried again, in seconds, where that is known.
     retry_after: Option<i64>,
+    /// What was named in the body, for the trace of a refusal.
+    about: Option<Uuid>,
+    /// Whether an earlier one left the trace of it.
+    traced: bool,
 }
 
 impl Problem {
     /// A problem that needs no more words.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, field: None, hint: None, why: None, extra: Box::default(), cause: None, retry_after: None }
+        Self {
+            kind,
+            field: None,
+            hint: None,
+            why: None,
+            extra: Box::default(),
+            cause: None,
+            retry_after: None,
+            about: None,
+            traced: false,
+        }
     }
 
     /// Names the field at fault, as the caller wrote it.
@@ -178,6 +203,30 @@ impl Problem {
     pub fn retry_after(mut self, seconds: i64) -> Self {
         self.retry_after = Some(seconds.max(1));
         self
+    }
+
+    /// Says what was named, where the path does not: the trace of a refusal says it too.
+    #[must_use]
+    pub fn about(mut self, named: impl Into<Uuid>) -> Self {
+        self.about = Some(named.into());
+        self
+    }
+
+    /// Leaves no trace: one like it did just before.
+    #[must_use]
+    pub(crate) fn untraced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
+    /// What was named beside the path.
+    pub(crate) fn named(&self) -> Option<Uuid> {
+        self.about
+    }
+
+    /// Whether the edge leaves a trace of it, on a route that needs a capacity or on any.
+    pub(crate) fn leaves_trace(&self, guarded: bool) -> bool {
+        !self.traced && if guarded { self.kind.is_refusal() } else { self.kind.is_about_the_request() }
     }
 
     /// Keeps why, for the log only.

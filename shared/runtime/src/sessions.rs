@@ -1,4 +1,4 @@
-//! Opening a session, whatever has shown who somebody is.
+//! Opening a session with a password or a passkey. What an identity provider opens, the SQL function `sign_in_with` does.
 
 use domain::access::{Level, Role};
 use domain::ids::{AccountId, EstablishmentId, MembershipId, SessionId};
@@ -79,13 +79,6 @@ pub enum Proof {
         /// What is kept of it from now on, sealed.
         secret: String,
     },
-    /// Somebody else whom we believe: an identity provider.
-    Provider {
-        /// Its name, for the list of sessions: `psc`, `franceconnect`.
-        name: &'static str,
-        /// How sure it is.
-        level: Level,
-    },
 }
 
 impl Proof {
@@ -93,7 +86,6 @@ impl Proof {
         match self {
             Self::Password => Level::One,
             Self::Code { .. } | Self::Recovery { .. } | Self::Passkey { .. } => Level::Two,
-            Self::Provider { level, .. } => *level,
         }
     }
 
@@ -103,7 +95,6 @@ impl Proof {
             Self::Code { .. } => "password+totp",
             Self::Recovery { .. } => "password+recovery",
             Self::Passkey { .. } => "passkey",
-            Self::Provider { name, .. } => name,
         }
     }
 
@@ -125,6 +116,8 @@ pub struct Opening<'a> {
     pub capacity: Capacity,
     /// Why we believe it.
     pub proof: Proof,
+    /// The hash that the password matched, where one was given: changed meanwhile, it opens nothing.
+    pub password_hash: Option<String>,
     /// What the device says of itself.
     pub device: Device,
     /// The attempt that succeeds with it, if attempts were counted.
@@ -165,7 +158,7 @@ pub async fn open(
     let now = ctx.now();
     let session = SessionId::from_uuid(Uuid::now_v7());
     let (refresh_token, hash) = ctx.keys.new_token()?;
-    let Opening { account, capacity, proof, device, attempt } = opening;
+    let Opening { account, capacity, proof, password_hash, device, attempt } = opening;
     let recovery = match &proof {
         Proof::Recovery { hash } => Some(hash),
         _ => None,
@@ -174,6 +167,7 @@ pub async fn open(
         "account": account, "session": session, "hash": hash, "expires_at": now + SESSION_LIFE,
         "role": capacity.role, "membership": capacity.membership, "level": proof.level(), "method": proof.method(),
         "device": device, "address": address_hash(ctx, address), "factor": proof.factor(), "recovery": recovery,
+        "password_hash": password_hash,
         "ticket": attempt.map(Attempt::ticket),
     });
     let opened = ctx.db.optional(&OPEN_SESSION, params![anonymous(request, address, now), document]).await?;

@@ -1,13 +1,13 @@
 -- Opens a session for an identity that a provider vouched for, in one statement: the attempt is used up, the identity is
 -- found, linked or given an account, the capacity is chosen, and all of it leaves its trace.
 
--- In what an account may act under an RPPS: its memberships as that very person of the directory.
+-- In what an account may act under an RPPS: its memberships as that very person of the directory; none while suspended.
 create or replace function capacities_as(of_account uuid, professional uuid, at timestamptz) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object('membership', m.id, 'role', m.role, 'establishment', e.id,
                                                  'name', e.name, 'finess', e.finess) order by m.since, m.id), '[]')
     from membership m join establishment e on e.id = m.establishment_id
-    where m.account_id = of_account and m.practitioner_id = professional and m.since <= at and (m.until is null or m.until > at)
+    where m.account_id = of_account and m.practitioner_id = professional and not suspended(of_account) and m.since <= at and (m.until is null or m.until > at)
 $$;
 
 -- The one account that acts as this person of the directory already: an operator has let it. None when there are several.
@@ -38,7 +38,7 @@ begin
     return account;
 end $$;
 
--- `wish` holds: ticket, provider, method, subject, rpps, session, hash, expires_at, level and, for a new account: account,
+-- `wish` holds: ticket, provider, method, subject, rpps, session, hash, expires_at, level, device and, for a new account: account,
 -- account_key, contact, email_lookup, password_hash, language, patient, patient_key, identity, twin_lookup, private_from,
 -- adult_from. The answer holds `refused` with a word, or the session. The address is only claimed, as by a sign-up: it links to
 -- nothing and tells nothing.
@@ -109,10 +109,10 @@ begin
     -- The only capacity, or for the time being none beyond a patient's.
     capacities := capacities_as(me, professional, now_at);
     chosen := case when jsonb_array_length(capacities) = 1 then capacities -> 0 end;
-    insert into session (id, account_id, created_at, last_seen_at, expires_at, role, membership_id, level, method, provider)
+    insert into session (id, account_id, created_at, last_seen_at, expires_at, role, membership_id, level, method, provider, device)
     values ((wish ->> 'session')::uuid, me, now_at, now_at, (wish ->> 'expires_at')::timestamptz,
             coalesce(chosen ->> 'role', 'patient'), (chosen ->> 'membership')::uuid, (wish ->> 'level')::smallint,
-            wish ->> 'method', wish ->> 'provider');
+            wish ->> 'method', wish ->> 'provider', coalesce(wish ->> 'device', ''));
     insert into refresh_token (hash, session_id, issued_at) values (wish ->> 'hash', (wish ->> 'session')::uuid, now_at);
 
     who := who || jsonb_build_object('account', me, 'session', wish ->> 'session', 'level', wish -> 'level',

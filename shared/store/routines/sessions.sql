@@ -10,6 +10,24 @@ create or replace function capacities(of_account uuid, at timestamptz) returns j
     ) c
 $$;
 
+-- Where a membership is; none without one.
+create or replace function establishment_of(membership uuid) returns uuid language sql stable as $$
+    select establishment_id from membership m where m.id = membership
+$$;
+
+-- Ends an account's sessions, but for one that may stay. Called with the account's row locked, as whoever changes it has it:
+-- a sign-in under way, which holds that row too, is seen by now or finds the row changed.
+create or replace function end_sessions(of_account uuid, at timestamptz, why text, but uuid default null) returns bigint
+language plpgsql as $$
+declare
+    ended bigint;
+begin
+    update session set revoked_at = at, revoked_why = why
+    where account_id = of_account and revoked_at is null and id is distinct from but;
+    get diagnostics ended = row_count;
+    return ended;
+end $$;
+
 -- What follows when the actor has another second factor: recovery codes with the first one, a letter, and a session that has
 -- shown two factors by now. Returns whether the codes were kept.
 create or replace function factor_added(who jsonb, factor uuid, kind text, codes text[]) returns boolean language plpgsql as $$

@@ -1,12 +1,14 @@
 -- How often a sign-in may fail. Each attempt is counted before its password is looked at and settled after, so that of any
 -- number at once no more than the limit are looked at, and those that were right count for nothing.
 
--- Whether somebody has signed in from an address (keyed hash) to the account that an e-mail (lookup) stands for: the one
--- that has shown it to be its own, else the newest that claims it.
+-- Whether somebody has signed in from an address (keyed hash) to an account that an e-mail (lookup) stands for: the one
+-- that has shown it to be its own, else any that claims it.
 create or replace function knows_address(of_email text, of_address text) returns boolean language sql stable as $$
-    select exists (select from known_address k where k.address = of_address and k.account_id = (
-        select a.id from account a where a.email_lookup = of_email and a.state = 'active'
-        order by a.email_verified_at is null, a.created_at desc limit 1))
+    select exists (
+        select from account a join known_address k on k.account_id = a.id and k.address = of_address
+        where a.email_lookup = of_email and a.state = 'active'
+          and (a.email_verified_at is not null or not exists (
+              select from account v where v.email_lookup = of_email and v.state = 'active' and v.email_verified_at is not null)))
 $$;
 
 -- Whether what ends at an instant still counts. What ends later than anything that could begin now is of a clock that was set

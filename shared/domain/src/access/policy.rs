@@ -71,7 +71,9 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
     rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
-    // Operators: who is a professional, who may act for a child, and who runs an establishment.
+    // Operators: who is a professional, who may act for a child, who runs an establishment, and in an incident who is
+    // signed out.
+    rule(Role::Operator, Resource::Session, &[Delete], &[Anyone]),
     rule(Role::Operator, Resource::GuardianshipProof, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Establishment, CREATE, &[Anyone]),

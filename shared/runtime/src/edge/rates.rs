@@ -57,13 +57,19 @@ pub(crate) struct Budget {
     left: u32,
     seconds: i64,
     allowed: bool,
+    /// Whether this instance refused the same in this window before.
+    again: bool,
 }
 
 impl Budget {
-    /// The refusal, when nothing was left.
+    /// The refusal, when nothing was left. The first of a window leaves a trace: one for each would be a way to fill the trail.
     pub(crate) fn refusal(&self) -> Option<Problem> {
-        (!self.allowed)
-            .then(|| Problem::new(Kind::TooManyRequests).retry_after(self.seconds).with("limit", self.whose.name()))
+        let refused = || {
+            let refused =
+                Problem::new(Kind::TooManyRequests).retry_after(self.seconds).with("limit", self.whose.name());
+            if self.again { refused.untraced() } else { refused }
+        };
+        (!self.allowed).then(refused)
     }
 }
 
@@ -108,6 +114,7 @@ struct Lease {
     /// What the database had left after the last block.
     elsewhere: u32,
     spent: bool,
+    refused: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,11 +163,18 @@ impl Rates {
                 return None;
             }
             let block = self.block(db, &key, window, quota, second).await?;
-            *lease = Lease { window, permits: block.granted, elsewhere: block.left, spent: block.granted == 0 };
+            *lease = Lease {
+                window,
+                permits: block.granted,
+                elsewhere: block.left,
+                spent: block.granted == 0,
+                refused: false,
+            };
         }
         let allowed = lease.permits > 0;
         lease.permits = lease.permits.saturating_sub(1);
-        Some(Budget { whose, quota, left: lease.permits + lease.elsewhere, seconds, allowed })
+        let again = std::mem::replace(&mut lease.refused, !allowed);
+        Some(Budget { whose, quota, left: lease.permits + lease.elsewhere, seconds, allowed, again })
     }
 
     fn lease(&self, key: &str, window: i64) -> Arc<tokio::sync::Mutex<Lease>> {
