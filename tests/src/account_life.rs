@@ -2,6 +2,7 @@
 
 use domain::SignedDuration;
 use gateway::dev::mailbox::Received;
+use runtime::second_factors::shown;
 use serde_json::{Value, json};
 
 use crate::second_factors::with_app;
@@ -270,6 +271,21 @@ async fn a_new_password_ends_what_was_asked_for_under_the_old_one() {
     app.settle().await;
     let now = signed_in(&app, email, "encore une autre phrase").await;
     assert_eq!(now.get("/v1/accounts/me").await.expect(200)["email"], email);
+}
+
+#[tokio::test]
+async fn a_new_password_does_not_go_round_the_second_factor() {
+    let app = App::start().await;
+    let email = "deux@famille.example";
+    let (_, secret, _) = with_app(&app, &verified(&app, email).await).await;
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let reset = json!({"token": mailed(&app, email).await, "password": OTHER});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+    let mut session = json!({"email": email, "password": OTHER});
+    assert_eq!(app.nobody().post("/v1/sessions", &session).await.problem(401), "second-factor-needed-at-sign-in");
+    app.later(SignedDuration::from_secs(30));
+    session["otp"] = json!(shown(&secret, app.now()));
+    app.nobody().post("/v1/sessions", &session).await.expect(201);
 }
 
 /// A sign-in that was under way when the password changed: whoever comes first, no session is left.
