@@ -204,9 +204,9 @@ const CASE: &[&str] = &[
     "insert into guardianship (account_id, patient_id, relation, rights, since)
      select account, ($1 ->> 'child')::uuid, relation, rights, '2020-01-01'
      from jsonb_to_recordset($1 -> 'bonds') as b (account uuid, relation text, rights text[])",
-    "insert into appointment (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status, created_at, agreed_at)
+    "insert into appointment (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status, created_at, agreed_at, care)
      select v.id, v.practitioner, ($1 ->> 'child')::uuid, v.site, reason.id, 'in_person', v.starts, v.starts + interval '30 min',
-            'booked', '2020-01-01', '2020-01-01'
+            'booked', '2020-01-01', '2020-01-01', true
      from (values (($1 ->> 'visit')::uuid, ($1 ->> 'visited')::uuid, ($1 ->> 'site')::uuid, '2026-09-01'::timestamptz),
                   (($1 ->> 'past')::uuid, ($1 ->> 'shut_out')::uuid, ($1 ->> 'site_of_past')::uuid, '2026-01-15')) as v (id, practitioner, site, starts)
      join lateral (select id from reason where practitioner_id = v.practitioner order by position limit 1) reason on true",

@@ -118,3 +118,41 @@ pub async fn walk(app: &App) {
     ada.get(&blocks).await.expect(200);
     ada.post(&format!("{blocks}/lift"), &whom("nolwenn-le-bihannic")).await.expect(200);
 }
+
+#[tokio::test]
+async fn staff_open_no_record_by_booking_its_patient() {
+    let app = App::start().await;
+    let (ada, ben) = (app.patient().await, app.patient().await);
+    let doctor = app.staff("practitioner-pentes").await;
+    let secretary = app.staff("secretary-pentes").await;
+    let slots = app.slots_with("nolwenn-le-bihannic").await;
+    let book_for = async |who: &Client, patient: &str, slot: &Value| {
+        let key = uuid::Uuid::now_v7().to_string();
+        let wish = json!({"slot": slot["slot"], "patient": patient});
+        who.post_with_key("/v1/appointments", &wish, &key).await.expect(201)
+    };
+    let record = format!("/v1/patients/{}", ada.patient);
+    for (client, slot) in [(&doctor, &slots[0]), (&secretary, &slots[4])] {
+        let visit = book_for(client, &ada.patient, slot).await;
+        doctor.get(&format!("/v1/appointments/{}", visit["id"].as_str().unwrap())).await.expect(200);
+        for staff in [&doctor, &secretary] {
+            staff.get(&record).await.problem(404);
+        }
+    }
+    // Whom the patient comes to cares for them, and what staff book then follows from that.
+    let visit = book(&ada, &slots[8]).await.expect(201);
+    doctor.get(&record).await.expect(200);
+    book_for(&secretary, &ada.patient, &slots[12]).await;
+    let path = format!("/v1/appointments/{}/cancellation", visit["id"].as_str().unwrap());
+    ada.post(&path, &json!({"reason": "x"})).await.expect(200);
+    for staff in [&doctor, &secretary] {
+        staff.get(&record).await.expect(200);
+    }
+    // Whoever moves a visit agrees to it.
+    let visit = book_for(&secretary, &ben.patient, &slots[16]).await;
+    let record = format!("/v1/patients/{}", ben.patient);
+    doctor.get(&record).await.problem(404);
+    let path = format!("/v1/appointments/{}/move", visit["id"].as_str().unwrap());
+    ben.post(&path, &json!({"slot": slots[20]["slot"]})).await.expect(200);
+    doctor.get(&record).await.expect(200);
+}

@@ -68,10 +68,11 @@ fn world(chance: &mut StdRng, places: &[(Uuid, Option<Uuid>)], practitioners: &[
             .choose(chance)
             .unwrap();
         let status = *["booked", "booked", "booked", "cancelled", "expired"].choose(chance).unwrap();
+        let care = chance.random_bool(0.8);
         visits.push(json!({"id": uuid(chance), "patient": patient, "practitioner": practitioner, "site": site,
-                           "starts": starts, "status": status, "number": number}));
+                           "starts": starts, "status": status, "care": care, "number": number}));
         // Two years before 8:00 on 2 March 2026: a visit from 7:00 to 7:30 two years ago is over.
-        let counts = status == "booked" && starts > "2024-03-02T08:00:00Z";
+        let counts = care && status == "booked" && starts > "2024-03-02T08:00:00Z";
         world.visits.push(Visit { patient, practitioner, establishment, counts });
     }
     for patient in &patients {
@@ -127,10 +128,10 @@ const WRITE: &str = "with accounts as (
         select id, 'Un', 'Monde', birth, '-', '2020-01-01' from jsonb_to_recordset($1 -> 'patients') as p (id uuid, birth date)
     ), visits as (
         insert into appointment (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status,
-                                 created_at, agreed_at)
+                                 created_at, agreed_at, care)
         select id, practitioner, patient, site, (select min(reason.id::text)::uuid from reason), 'in_person', starts,
-               starts + interval '30 min', status, '2020-01-01', '2020-01-01'
-        from jsonb_to_recordset($1 -> 'visits') as v (id uuid, practitioner uuid, patient uuid, site uuid, starts timestamptz, status text)
+               starts + interval '30 min', status, '2020-01-01', '2020-01-01', care
+        from jsonb_to_recordset($1 -> 'visits') as v (id uuid, practitioner uuid, patient uuid, site uuid, starts timestamptz, status text, care boolean)
     ), blocks as (
         insert into block (patient_id, practitioner_id, since, until)
         select patient, practitioner, '2026-01-01', until

@@ -160,7 +160,8 @@ words! {
         OwnAgenda = "own-agenda",
         /// The visit is in the agenda of a practitioner the actor works for, in the establishment of the session.
         Attached = "attached",
-        /// The patient has a visit with the actor ahead or in the last two years, there.
+        /// The patient has a visit with the actor ahead or in the last two years, there, that the patient's side booked, or
+        /// staff who were in such a relation already.
         Care = "care",
         /// The same with a practitioner the actor works for.
         StaffOfCare = "staff-of-care",

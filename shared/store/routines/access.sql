@@ -30,11 +30,11 @@ create or replace function blocked(of_patient uuid, professional uuid, at timest
 $$;
 
 -- Whether a patient has a live care relation with one of these professionals in an establishment: a visit ahead or within
--- the last two years, and no block.
+-- the last two years that makes one, and no block.
 create or replace function cared_for(of_patient uuid, professionals uuid[], establishment uuid, at timestamptz)
 returns boolean language sql stable as $$
     select exists (select from appointment a join site on site.id = a.site_id
-        where a.patient_id = of_patient and a.practitioner_id = any (professionals) and a.status = 'booked'
+        where a.patient_id = of_patient and a.practitioner_id = any (professionals) and a.status = 'booked' and a.care
           and a.ends_at > at - interval '2 years' and site.establishment_id = establishment
           and not blocked(of_patient, a.practitioner_id, at))
 $$;

@@ -207,6 +207,17 @@ begin
     a.agreed_at := at;
     a.hold_expires_at := (wish ->> 'hold_expires_at')::timestamptz;
     a.note := wish ->> 'note';
+    -- What the patient's side books makes a care relation; what staff book follows from one or makes none.
+    a.care := case when who ->> 'role' = 'patient' then true else cared_for(a.patient_id, array[a.practitioner_id],
+        (select establishment_id from site where id = a.site_id), at) end;
+    -- A secret hold makes a secret visit.
+    if (wish ->> 'secret')::boolean or exists (
+        select from appointment held
+        where held.status = 'held' and held.booked_by = actor and held.patient_id = a.patient_id
+          and held.starts_at < a.ends_at and held.ends_at > a.starts_at and held.secret_since is not null) then
+        a.secret_since := at;
+        a.secret_by := actor;
+    end if;
 
     resources := array[a.practitioner_id, a.patient_id];
     durings := array[tstzrange((wish ->> 'reserved_from')::timestamptz, (wish ->> 'reserved_until')::timestamptz),
@@ -325,7 +336,9 @@ begin
         practitioner_id = (wish ->> 'practitioner')::uuid, site_id = (wish ->> 'site')::uuid,
         reason_id = (wish ->> 'reason')::uuid, channel = wish ->> 'channel',
         starts_at = (wish ->> 'starts_at')::timestamptz, ends_at = (wish ->> 'ends_at')::timestamptz,
-        agreed_at = at, moved_late = (wish ->> 'late')::boolean, version = version + 1
+        agreed_at = at, moved_late = (wish ->> 'late')::boolean, version = version + 1,
+        -- Who moves a visit agrees to it.
+        care = care or who ->> 'role' = 'patient'
     where id = a.id returning * into a;
     perform reserve(a.id, resources, durings, at, null);
 

@@ -135,6 +135,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_014, "limits", include_str!("../migrations/20261124000014_limits.sql")),
         (20_261_124_000_015, "people", include_str!("../migrations/20261124000015_people.sql")),
         (20_261_124_000_017, "ways_in", include_str!("../migrations/20261124000017_ways_in.sql")),
+        (20_261_124_000_020, "relations", include_str!("../migrations/20261124000020_relations.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

@@ -43,7 +43,7 @@ pub struct Bond {
     pub sixteen: bool,
 }
 
-/// A visit that makes a care relation if it is booked and not long past.
+/// A visit that makes a care relation if it is booked, not long past, and not one that staff made up.
 #[derive(Debug, Clone)]
 pub struct Visit {
     pub patient: Uuid,

@@ -68,8 +68,10 @@ with clock as materialized (
     returning 1
 ), appointments as (
     insert into appointment
-        (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status, created_at, agreed_at)
-    select id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, 'booked', created_at, created_at
+        (id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, status, created_at, agreed_at,
+         care)
+    select id, practitioner_id, patient_id, site_id, reason_id, channel, starts_at, ends_at, 'booked', created_at, created_at,
+           true
     from planned
     returning 1
 ), reservations as (
