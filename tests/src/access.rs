@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::client::Answer;
-use crate::support::world::{Bond, Person, Thing, Visit, World};
+use crate::support::world::{Bond, Person, Thing, Tie, Visit, World};
 use crate::support::{App, Client};
 
 /// Somebody of the world, with what they are called in a failure.
@@ -170,7 +170,7 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
     let bond = |(name, relation, rights): &(&str, &str, Vec<&'static str>)| Bond {
         account: of(name).account,
         patient: child,
-        oneself: *relation == "self",
+        tie: if *relation == "self" { Tie::Oneself } else { Tie::Guardian },
         rights: rights.clone(),
         in_force: true,
         sixteen: false,

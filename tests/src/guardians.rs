@@ -8,7 +8,7 @@ use crate::support::app::book;
 use crate::support::{App, Client};
 
 /// A parent's child.
-async fn child(parent: &Client, birth_date: &str) -> String {
+pub async fn child(parent: &Client, birth_date: &str) -> String {
     let child = json!({"given_name": "Noé", "family_name": "Exemple", "birth_date": birth_date});
     parent.post("/v1/patients", &child).await.expect(201)["id"].as_str().unwrap().to_owned()
 }
@@ -21,7 +21,7 @@ async fn invite(parent: &Client, child: &str, rights: &[&str]) -> String {
 }
 
 /// Brings another adult in; their guardianship.
-async fn bring_in(parent: &Client, other: &Client, child: &str, rights: &[&str]) -> String {
+pub async fn bring_in(parent: &Client, other: &Client, child: &str, rights: &[&str]) -> String {
     let code = invite(parent, child, rights).await;
     let accepted = other.post("/v1/guardianships", &json!({"code": code})).await.expect(201);
     assert_eq!(accepted["patient"], child);
@@ -29,14 +29,23 @@ async fn bring_in(parent: &Client, other: &Client, child: &str, rights: &[&str])
 }
 
 /// The caller's own guardianship of a child.
-async fn own(parent: &Client, child: &str) -> String {
+pub async fn own(parent: &Client, child: &str) -> String {
     let list = parent.get(&format!("/v1/patients/{child}/guardians")).await.expect(200);
     let mine = list["items"].as_array().unwrap().iter().find(|it| it["mine"] == true).unwrap();
     mine["id"].as_str().unwrap().to_owned()
 }
 
+/// An operator finds the young person to be who they say.
+pub async fn prove_identity(app: &App, young: &Client, child: &str) {
+    prove_by(app, young, &own(young, child).await, "identity_document").await;
+}
+
 async fn prove(app: &App, parent: &Client, guardianship: &str) {
-    let proof = json!({"proof": "livret_de_famille"});
+    prove_by(app, parent, guardianship, "livret_de_famille").await;
+}
+
+async fn prove_by(app: &App, parent: &Client, guardianship: &str, document: &str) {
+    let proof = json!({"proof": document});
     parent.post(&format!("/v1/guardianships/{guardianship}/proof"), &proof).await.expect(200);
     let operator = app.staff("operator").await;
     let decision = json!({"state": "proven"});
@@ -44,7 +53,7 @@ async fn prove(app: &App, parent: &Client, guardianship: &str) {
     assert_eq!(decided["state"], "proven");
 }
 
-async fn book_for(client: &Client, child: &str, slot: &Value) -> crate::support::client::Answer {
+pub async fn book_for(client: &Client, child: &str, slot: &Value) -> crate::support::client::Answer {
     let key = Uuid::now_v7().to_string();
     client.post_with_key("/v1/appointments", &json!({"slot": slot["slot"], "patient": child}), &key).await
 }
@@ -260,7 +269,7 @@ async fn the_database_and_the_domain_count_birthdays_alike() {
 }
 
 /// A young person's own account, linked to the child that a parent declared.
-async fn young(app: &App, parent: &Client, child: &str, birth_date: &str) -> Client {
+pub async fn young(app: &App, parent: &Client, child: &str, birth_date: &str) -> Client {
     let email = format!("{child}@famille.example");
     let account = json!({"email": email, "password": "une phrase assez longue", "given_name": "noe", "family_name": "EXEMPLE",
                          "birth_date": birth_date});
@@ -305,6 +314,9 @@ async fn a_young_person_of_15_has_an_account_beside_the_guardians_and_keeps_a_vi
     assert_eq!(app.mails(&ada.email).len(), 1);
     let secret = json!({"secret": true});
     assert_eq!(ada.post(&format!("{path}/secrecy"), &secret).await.problem(404), "not-found", "not hers to decide");
+    // Nor for whoever had a code and said the child's names: a parent could.
+    assert_eq!(zoe.post(&format!("{path}/secrecy"), &secret).await.problem(404), "not-found");
+    prove_identity(&app, &zoe, &child).await;
     assert_eq!(zoe.post(&format!("{path}/secrecy"), &secret).await.expect(200)["secret"], true);
     // From now on, on every path.
     ada.get(&path).await.problem(404);
@@ -392,8 +404,70 @@ pub async fn walk(app: &App) {
     ben.post(&format!("/v1/guardianships/{his}/end"), &json!({})).await.expect(200);
     ada.get(&format!("/v1/patients/{child}")).await.expect(200);
     let zoe = young(app, &ada, &child, "2010-05-01").await;
+    prove_identity(app, &zoe, &child).await;
     let slots = app.slots_with("nolwenn-le-bihannic").await;
+    let wish = json!({"slot": slots[4]["slot"], "secret": true});
+    zoe.post_with_key("/v1/appointments", &wish, "secret").await.expect(201);
     let visit = book(&zoe, &slots[0]).await.expect(201);
     let path = format!("/v1/appointments/{}/secrecy", visit["id"].as_str().unwrap());
     zoe.post(&path, &json!({"secret": true})).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_operator_decides_on_no_claim_of_their_own() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let child = child(&ada, "2019-09-01").await;
+    let hers = own(&ada, &child).await;
+    let proof = json!({"proof": "birth_certificate"});
+    ada.post(&format!("/v1/guardianships/{hers}/proof"), &proof).await.expect(200);
+    let sql = "update account set platform_role = 'operator' where email_lookup = $1 returning id";
+    let account: Uuid = sqlx::query_scalar(sql).bind(app.email_lookup(&ada.email)).fetch_one(app.pool()).await.unwrap();
+    let at_work = app.acting(account, "operator", None, 2).await;
+    let decision = json!({"state": "proven"});
+    let path = format!("/v1/guardianships/{hers}/decision");
+    assert_eq!(at_work.post(&path, &decision).await.problem(404), "not-found");
+    app.staff("operator").await.post(&path, &decision).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_list_of_patients_promises_what_may_be_done_now_and_a_child_one_left_is_another() {
+    let app = App::start().await;
+    let (ada, ben) = (app.patient().await, app.patient().await);
+    let grown = child(&ada, "2009-12-31").await;
+    let rights = async || {
+        let list = ada.get("/v1/patients").await.expect(200);
+        let of = list["items"].as_array().unwrap().iter().find(|it| it["id"] == json!(grown)).unwrap();
+        of["rights"].clone()
+    };
+    assert_eq!(rights().await, json!(["book", "documents", "messages", "notices"]));
+    young(&app, &ada, &grown, "2009-12-31").await;
+    assert_eq!(rights().await, json!(["book", "documents", "notices"]), "messages are private at 16");
+
+    let first = child(&ada, "2019-09-01").await;
+    assert_eq!(child(&ada, "2019-09-01").await, first, "sent again");
+    bring_in(&ada, &ben, &first, &["book", "documents"]).await;
+    let hers = own(&ada, &first).await;
+    ada.post(&format!("/v1/guardianships/{hers}/end"), &json!({})).await.expect(200);
+    let second = child(&ada, "2019-09-01").await;
+    assert_ne!(second, first);
+    ada.get(&format!("/v1/patients/{second}")).await.expect(200);
+    ada.get(&format!("/v1/patients/{first}")).await.problem(404);
+    // The same after a refusal.
+    let hers = own(&ada, &second).await;
+    let refused = json!({"state": "refused"});
+    app.staff("operator").await.post(&format!("/v1/guardianships/{hers}/decision"), &refused).await.expect(200);
+    let third = child(&ada, "2019-09-01").await;
+    ada.get(&format!("/v1/patients/{third}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_ended_link_does_not_bar_the_next() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let child = child(&ada, "2010-05-01").await;
+    let zoe = young(&app, &ada, &child, "2010-05-01").await;
+    let closure = json!({"password": "une phrase assez longue"});
+    zoe.post("/v1/accounts/closure", &closure).await.expect(204);
+    young(&app, &ada, &child, "2010-05-01").await;
 }

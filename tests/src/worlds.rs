@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::support::App;
 use crate::support::app::MONDAY;
-use crate::support::world::{Bond, Person, Thing, Visit, World};
+use crate::support::world::{Bond, Person, Thing, Tie, Visit, World};
 
 const RIGHTS: [&str; 4] = ["book", "documents", "messages", "notices"];
 
@@ -41,20 +41,33 @@ fn world(chance: &mut StdRng, places: &[(Uuid, Option<Uuid>)], practitioners: &[
             if chance.random_bool(0.5) {
                 continue;
             }
-            let taken = world.bonds.iter().any(|bond| bond.patient == *patient && bond.oneself);
+            let taken = world.bonds.iter().any(|bond| bond.patient == *patient && bond.tie != Tie::Guardian);
             let oneself = !has_self && !taken && chance.random_bool(0.2);
             has_self |= oneself;
             let rights = some(chance, &RIGHTS, 0.5);
             let (refused, ended) = (chance.random_bool(0.15), chance.random_bool(0.15));
+            let (invited, proven) = (chance.random_bool(0.5), !refused && chance.random_bool(0.5));
+            let state = if refused {
+                "refused"
+            } else if proven {
+                "proven"
+            } else {
+                "declared"
+            };
             bonds.push(
                 json!({"account": account, "patient": patient, "relation": if oneself { "self" } else { "parent" },
-                "rights": rights, "state": if refused { "refused" } else { "declared" },
+                "rights": rights, "state": state,
+                "invited_by": invited.then_some(accounts[0]), "proof": proven.then_some("identity_document"),
                 "until": ended.then_some("2026-03-02T08:00:00Z")}),
             );
             world.bonds.push(Bond {
                 account: *account,
                 patient: *patient,
-                oneself,
+                tie: match (oneself, invited && !proven) {
+                    (true, false) => Tie::Oneself,
+                    (true, true) => Tie::Doubtful,
+                    (false, _) => Tie::Guardian,
+                },
                 rights,
                 in_force: !refused && !ended,
                 sixteen: *birth < "2010-03-02",
@@ -141,9 +154,10 @@ const WRITE: &str = "with accounts as (
     select id, account, patient, establishment, '-', '2026-03-01', until
     from jsonb_to_recordset($1 -> 'emergencies') as e (id uuid, account uuid, patient uuid, establishment uuid, until timestamptz)";
 /// After the patients: their birth dates set the steps of age.
-const BIND: &str = "insert into guardianship (account_id, patient_id, relation, rights, state, since, until)
-    select account, patient, relation, rights, state, '2020-01-01', until
-    from jsonb_to_recordset($1 -> 'bonds') as g (account uuid, patient uuid, relation text, rights text[], state text, until timestamptz)";
+const BIND: &str = "insert into guardianship (account_id, patient_id, relation, rights, state, since, until, invited_by, proof)
+    select account, patient, relation, rights, state, '2020-01-01', until, invited_by, proof
+    from jsonb_to_recordset($1 -> 'bonds') as g (account uuid, patient uuid, relation text, rights text[], state text, until timestamptz,
+                                                      invited_by uuid, proof text)";
 
 #[tokio::test]
 async fn the_database_and_the_policy_decide_alike_in_any_world() {

@@ -10,7 +10,9 @@ with wish as (
         rights = coalesce(wish.rights, guardianship.rights),
         decided_by = ($1::jsonb ->> 'account')::uuid, decided_at = ($1::jsonb ->> 'at')::timestamptz
     from wish
-    where guardianship.id = $2::uuid and guardianship.relation <> 'self'
+    where guardianship.id = $2::uuid and (guardianship.relation <> 'self' or guardianship.invited_by is not null)
+      -- Nobody decides on a claim of their own.
+      and guardianship.account_id <> ($1::jsonb ->> 'account')::uuid
       and may($1::jsonb, 'guardianship-proof', 'update', guardianship.patient_id, null, null)
     returning guardianship.*
 ), at_version as (

@@ -9,8 +9,8 @@ with wanted as (
     join account on account.id = guardianship.account_id
     -- Whoever acts for the patient and is to be told; of what a minor keeps secret, nobody but the minor.
     where appointment.id = $3::uuid and account.contact is not null and in_force(guardianship, $5::text::timestamptz)
-      and (guardianship.relation = 'self'
-           or ('notices' = any (guardianship.rights) and appointment.secret_since is null))
+      and (guardianship.relation = 'self' or 'notices' = any (guardianship.rights))
+      and (appointment.secret_since is null or surely_oneself(guardianship, $5::text::timestamptz))
     union all
     -- Whom it was moved to hears of it for the first time.
     select 'practitioner', practitioner.id, case when $6::jsonb is null then $2::text else 'confirmation' end, null

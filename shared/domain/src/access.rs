@@ -146,6 +146,8 @@ words! {
         Anyone = "anyone",
         /// The actor is the patient.
         Oneself = "oneself",
+        /// The actor is the patient beyond doubt: the file came with the account, or an operator has seen who it is.
+        OneselfProven = "oneself-proven",
         /// A guardian of the patient, whatever their rights.
         Guardian = "guardian",
         /// A guardian of the patient who may book.

@@ -41,6 +41,8 @@ pub enum Proof {
     Adoption,
     /// Parental authority delegated by a judge (C. civ. art. 377).
     Delegation,
+    /// Of the patient's own, for who was linked to their file by a code.
+    IdentityDocument,
 }
 
 impl Proof {
@@ -52,6 +54,7 @@ impl Proof {
             Self::Judgment => "judgment",
             Self::Adoption => "adoption",
             Self::Delegation => "delegation",
+            Self::IdentityDocument => "identity_document",
         }
     }
 }

@@ -257,6 +257,7 @@ access-no-agenda = refused: you are attached to nobody, and so not to { $theirs 
 access-blocked = refused: the patient objects to this professional’s access
 relation-anyone = the role is enough
 relation-oneself = you are the patient
+relation-oneself-proven = you are the patient, and that is shown
 relation-guardian = you act for the patient
 relation-guardian-book = you act for the patient and may book
 relation-guardian-documents = you act for the patient and may see their documents

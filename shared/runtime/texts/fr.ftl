@@ -257,6 +257,7 @@ access-no-agenda = refusé : vous n’êtes rattaché(e) à personne, donc pas �
 access-blocked = refusé : le patient s’oppose à l’accès de ce professionnel
 relation-anyone = le rôle suffit
 relation-oneself = vous êtes le patient
+relation-oneself-proven = vous êtes le patient, et c’est vérifié
 relation-guardian = vous agissez pour le patient
 relation-guardian-book = vous agissez pour le patient et pouvez prendre rendez-vous
 relation-guardian-documents = vous agissez pour le patient et pouvez voir ses documents

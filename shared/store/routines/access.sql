@@ -8,6 +8,13 @@ create or replace function in_force(g guardianship, at timestamptz) returns bool
     select g.state <> 'refused' and (g.until is null or g.until > at)
 $$;
 
+-- Whether an account is the patient beyond doubt: the file came with the account, or an operator has seen who it is. A link to
+-- a file that was there before is made by a code and by names, and a parent knows both.
+create or replace function surely_oneself(g guardianship, at timestamptz) returns boolean
+language sql immutable parallel safe as $$
+    select g.relation = 'self' and in_force(g, at) and (g.invited_by is null or g.state = 'proven')
+$$;
+
 -- Whether messages are the young person's own by then: of an age, and with an account to read them in.
 create or replace function messages_private(g guardianship, at timestamptz) returns boolean language sql stable as $$
     select coalesce(g.messages_until <= at, false) and exists (
@@ -57,6 +64,9 @@ begin
     when relation = 'oneself' then
         return exists (select from guardianship g
             where g.account_id = me and g.patient_id = of_patient and g.relation = 'self' and in_force(g, at));
+    when relation = 'oneself-proven' then
+        return exists (select from guardianship g
+            where g.account_id = me and g.patient_id = of_patient and surely_oneself(g, at));
     when relation = 'guardian' then
         return exists (select from guardianship g
             where g.account_id = me and g.patient_id = of_patient and g.relation <> 'self' and in_force(g, at));
@@ -116,9 +126,9 @@ begin
     return false;
 end $$;
 
--- Whether a visit is kept from the actor: a minor's secret, and the actor acts for them without being them.
+-- Whether a visit is kept from the actor: a minor's secret, and the actor acts for them without being them beyond doubt.
 create or replace function hidden(who jsonb, a appointment) returns boolean language sql stable as $$
-    select a.secret_since is not null and who ->> 'role' = 'patient' and not related(who, 'oneself', a.patient_id, null, null)
+    select a.secret_since is not null and who ->> 'role' = 'patient' and not related(who, 'oneself-proven', a.patient_id, null, null)
 $$;
 
 -- Why the actor looks at this patient: in an emergency, when nothing else would let them.

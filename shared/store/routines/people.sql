@@ -60,7 +60,7 @@ begin
             or exists (select from emergency_access where patient_id = mine.id) then
             return jsonb_build_object('outcome', 'not_you');
         end if;
-        if exists (select from guardianship own where own.patient_id = p.id and own.relation = 'self') then
+        if exists (select from guardianship own where own.patient_id = p.id and own.relation = 'self' and in_force(own, at)) then
             return jsonb_build_object('outcome', 'exists');
         end if;
         delete from invitation where patient_id = mine.id;

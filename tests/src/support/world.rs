@@ -30,12 +30,22 @@ pub struct Thing {
     pub establishment: Option<Uuid>,
 }
 
+/// What an account is to a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tie {
+    /// The patient beyond doubt.
+    Oneself,
+    /// The patient, by a link to a file that was there before, and no operator has seen who it is.
+    Doubtful,
+    Guardian,
+}
+
 /// A guardianship; `rights` of who is the patient do not matter.
 #[derive(Debug, Clone)]
 pub struct Bond {
     pub account: Uuid,
     pub patient: Uuid,
-    pub oneself: bool,
+    pub tie: Tie,
     pub rights: Vec<&'static str>,
     /// Neither refused nor ended.
     pub in_force: bool,
@@ -82,12 +92,13 @@ impl World {
 
     fn guards(&self, person: &Person, thing: &Thing, right: Option<&str>) -> bool {
         self.bonds.iter().any(|bond| {
-            let own_account = self.bonds.iter().any(|it| it.patient == bond.patient && it.oneself && it.in_force);
+            let own_account =
+                self.bonds.iter().any(|it| it.patient == bond.patient && it.tie != Tie::Guardian && it.in_force);
             let private = bond.sixteen && own_account && right == Some("messages");
             bond.account == person.account
                 && Some(bond.patient) == thing.patient
                 && bond.in_force
-                && !bond.oneself
+                && bond.tie == Tie::Guardian
                 && !private
                 && right.is_none_or(|right| bond.rights.contains(&right))
         })
@@ -100,7 +111,16 @@ impl World {
         let holds = |relation: &Relation| match relation {
             Relation::Anyone => true,
             Relation::Oneself => self.bonds.iter().any(|bond| {
-                bond.account == person.account && Some(bond.patient) == thing.patient && bond.oneself && bond.in_force
+                bond.account == person.account
+                    && Some(bond.patient) == thing.patient
+                    && bond.tie != Tie::Guardian
+                    && bond.in_force
+            }),
+            Relation::OneselfProven => self.bonds.iter().any(|bond| {
+                bond.account == person.account
+                    && Some(bond.patient) == thing.patient
+                    && bond.tie == Tie::Oneself
+                    && bond.in_force
             }),
             Relation::Guardian => self.guards(person, thing, None),
             Relation::GuardianBook => self.guards(person, thing, Some("book")),

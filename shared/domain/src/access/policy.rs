@@ -2,8 +2,8 @@
 
 use super::Action::{Create, Delete, Read, Update};
 use super::Relation::{
-    Anyone, Attached, Care, Emergency, Establishment, Guardian, GuardianBook, GuardianDocuments, Oneself, OwnAgenda,
-    StaffOfCare, Unblocked,
+    Anyone, Attached, Care, Emergency, Establishment, Guardian, GuardianBook, GuardianDocuments, Oneself,
+    OneselfProven, OwnAgenda, StaffOfCare, Unblocked,
 };
 use super::{Action, Relation, Resource, Role, Rule};
 
@@ -35,14 +35,14 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Patient, Resource::Note, &[Create, Read], &[Oneself, GuardianBook]),
     rule(Role::Patient, Resource::Document, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::Prescription, READ, &[Oneself, GuardianDocuments]),
-    rule(Role::Patient, Resource::ConfidentialPrescription, READ, &[Oneself]),
+    rule(Role::Patient, Resource::ConfidentialPrescription, READ, &[OneselfProven]),
     rule(Role::Patient, Resource::Guardianship, READ, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::Guardianship, &[Create, Update], &[GuardianDocuments]),
-    // Whoever acts for somebody may leave, and show that they may act.
+    // Whoever acts for somebody may leave, and show that they may act; who was linked to a file, that it is theirs.
     rule(Role::Patient, Resource::Guardianship, &[Delete], &[Guardian]),
-    rule(Role::Patient, Resource::GuardianshipProof, CREATE, &[Guardian]),
+    rule(Role::Patient, Resource::GuardianshipProof, CREATE, &[Guardian, Oneself]),
     // Never those it is kept from.
-    rule(Role::Patient, Resource::Secrecy, UPDATE, &[Oneself]),
+    rule(Role::Patient, Resource::Secrecy, UPDATE, &[OneselfProven]),
     rule(Role::Patient, Resource::Block, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::AccessLog, READ, &[Oneself, GuardianDocuments]),
     // Anybody may say that they are a professional; who is one is for an operator to say.
