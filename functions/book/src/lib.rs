@@ -26,6 +26,7 @@ pub const FUNCTION: Function =
     Function { name: "book", manifest: include_str!("../function.yaml"), routes: router, events: None };
 
 const BOOK: Statement<Booked> = statement!("book");
+const SECRECY: Statement<Secrecy> = statement!("secrecy");
 const REPLAY: Statement<Booked> = statement!("replay");
 const RELEASE: Statement<Value> = statement!("release");
 
@@ -44,6 +45,17 @@ struct BookingWish {
     patient: Option<PatientId>,
     /// Words for the practitioner; kept sealed.
     note: Option<Note>,
+    /// Whether those who act for a minor are never to see the visit nor to be told of it. For the minor themself, and for
+    /// those who work for the practitioner when the minor asks. A secret hold makes a secret visit.
+    // Not written when it is not asked for: keys of former requests keep their hash.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    secret: bool,
+}
+
+/// Of whom a visit may be kept secret by the actor.
+#[derive(Debug, Deserialize)]
+struct Secrecy {
+    of_age: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +75,7 @@ enum Booked {
         ("cancel" = (operation_id = "cancel_appointment", parameters(("id" = "$response.body#/id")))),
         ("move" = (operation_id = "move_appointment", parameters(("id" = "$response.body#/id")))))),
               (status = 404, description = "No such slot, or no such patient for you."),
-              (status = 409, description = "The slot cannot be had.")))]
+              (status = 409, description = "The slot cannot be had, or the patient of a secret visit is of age.")))]
 async fn book(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
 ) -> Result<Created, Problem> {
@@ -78,7 +90,7 @@ async fn book(
         ("read" = (operation_id = "read_appointment", parameters(("id" = "$response.body#/id")))),
         ("release" = (operation_id = "release_hold", parameters(("id" = "$response.body#/id")))))),
               (status = 404, description = "No such slot, or no such patient for you."),
-              (status = 409, description = "The slot cannot be had, or the account holds five already.")))]
+              (status = 409, description = "The slot cannot be had, the account holds five already, or the patient of a secret visit is of age.")))]
 async fn hold(
     State(ctx): State<Ctx>, actor: Actor, lang: Lang, key: IdempotencyKey, Input(wish): Input<BookingWish>,
 ) -> Result<Created, Problem> {
@@ -158,6 +170,9 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
     );
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
     let patient = offer.patient.as_ref().ok_or(BookingError::NoSuchPatient)?;
+    if wish.secret {
+        require_secrecy(ctx, request, &slot, patient).await?;
+    }
     let Booking { slot, reserved } = appointment::decide(&offer, &slot, request.now)?;
     let id = AppointmentId::from_uuid(Uuid::now_v7());
     let note = match &wish.note {
@@ -169,11 +184,24 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
         "site": slot.site, "reason": slot.reason, "channel": slot.channel,
         "starts_at": slot.starts_at, "ends_at": slot.ends_at,
         "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
-        "note": note, "status": request.status,
+        "note": note, "secret": wish.secret, "status": request.status,
         "hold_expires_at": (request.status == Status::Held).then(|| request.now + SignedDuration::from_mins(HOLD_MINUTES)),
         "most_holds": MAX_HOLDS, "operation": request.operation(), "key": request.key.as_str(), "request_hash": request.hash,
     });
     Ok((document, patient.id))
+}
+
+/// Whether the visit may be kept from those who act for the patient: as for one that is booked already.
+async fn require_secrecy(
+    ctx: &Ctx, request: &Request<'_>, slot: &SlotToken, patient: &OfferPatient,
+) -> Result<(), Problem> {
+    let parameters =
+        params![request.who.clone(), patient.id.as_uuid(), slot.practitioner.as_uuid(), slot.site.as_uuid()];
+    match ctx.db.optional(&SECRECY, parameters).await? {
+        None => Err(BookingError::NoSuchPatient.into()),
+        Some(Secrecy { of_age: true }) => Err(BookingError::OfAge.into()),
+        Some(Secrecy { of_age: false }) => Ok(()),
+    }
 }
 
 async fn sealed_note(

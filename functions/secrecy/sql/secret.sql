@@ -9,6 +9,12 @@ with marked as (
     where appointment.id = $2::uuid and appointment.version = $3::int8 and site.id = appointment.site_id
       and may($1::jsonb, 'secrecy', 'update', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
     returning appointment.*
+), traces as (
+    -- Nor do they see from which hold it was made.
+    update appointment held set secret_since = marked.secret_since, secret_by = marked.secret_by
+    from marked
+    where held.status = 'expired' and held.patient_id = marked.patient_id and held.practitioner_id = marked.practitioner_id
+      and held.booked_by = marked.booked_by and held.starts_at < marked.ends_at and held.ends_at > marked.starts_at
 ), recorded as (
     insert into trace
     select line.* from marked, entry($1::jsonb, 'update', 'appointment.secrecy', marked.id, marked.patient_id,

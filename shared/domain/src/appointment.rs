@@ -74,6 +74,9 @@ pub enum BookingError {
     /// The actor may book for no such patient.
     #[error("no such patient")]
     NoSuchPatient,
+    /// A visit of somebody of age is kept from nobody.
+    #[error("the patient is of age")]
+    OfAge,
     /// The account holds as many slots as it may.
     #[error("too many holds")]
     TooManyHolds,

@@ -364,6 +364,7 @@ impl From<BookingError> for Problem {
             BookingError::SlotTaken { busy } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
             BookingError::OfferChanged => problem(Kind::OfferChanged),
             BookingError::NoSuchPatient => Self::new(Kind::NotFound).field("patient"),
+            BookingError::OfAge => Self::new(Kind::PatientOfAge).field("secret"),
             BookingError::TooManyHolds => Self::new(Kind::TooManyHolds).with("most", MAX_HOLDS),
         }
     }

@@ -146,6 +146,15 @@ begin
     end if;
 end $$;
 
+-- Whether the actor may keep the patient's visits from those who act for them, now as when it was decided.
+create or replace function require_secrecy(who jsonb, of_patient uuid, of_practitioner uuid, of_site uuid)
+returns void language plpgsql as $$
+begin
+    if not may(who, 'secrecy', 'update', of_patient, of_practitioner, (select establishment_id from site where id = of_site)) then
+        raise exception 'the policy does not allow it' using errcode = '42501', constraint = 'right_needed';
+    end if;
+end $$;
+
 -- Whom a patient has shut out cannot be visited: they would not see the visit. Asked under the locks of both, which whoever
 -- shuts out takes too.
 create or replace function require_welcome(of_patient uuid, professional uuid, at timestamptz) returns void language plpgsql as $$
@@ -178,7 +187,7 @@ begin
 end $$;
 
 -- Books or holds. `wish` holds: id, practitioner, patient, site, reason, channel, starts_at, ends_at, reserved_from,
--- reserved_until (with buffers), agenda_version, note, status, hold_expires_at, most_holds, operation, key, request_hash.
+-- reserved_until (with buffers), agenda_version, note, secret, status, hold_expires_at, most_holds, operation, key, request_hash.
 -- Returns {"outcome": "created" | "replayed" | "key_reused", "appointment": …}.
 create or replace function book(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
 declare
@@ -248,6 +257,9 @@ begin
 
     -- What this was decided on must still hold. (Raised, so that the key is not spent on it.)
     perform require_right(who, 'create', a.patient_id, a.practitioner_id, a.site_id);
+    if (wish ->> 'secret')::boolean then
+        perform require_secrecy(who, a.patient_id, a.practitioner_id, a.site_id);
+    end if;
     perform from practitioner
     where id = a.practitioner_id and active and agenda_version = (wish ->> 'agenda_version')::bigint;
     if not found then
@@ -265,6 +277,11 @@ begin
     perform lock_resources(resources || resources_of(own_holds));
     perform require_welcome(a.patient_id, a.practitioner_id, at);
     perform release_holds(who, own_holds);
+    if a.secret_since is not null then
+        -- Who is not to see the visit is not to see from what it was made.
+        update appointment set secret_since = a.secret_since, secret_by = a.secret_by
+        where id = any (own_holds) and secret_since is null;
+    end if;
 
     insert into appointment values (a.*);
     perform reserve(a.id, resources, durings, at, a.hold_expires_at);
@@ -275,7 +292,8 @@ begin
     end if;
     insert into trace
     select * from entry(who, 'create', case a.status when 'held' then 'appointment.hold' else 'appointment.book' end,
-                        a.id, a.patient_id);
+                        a.id, a.patient_id,
+                        case when a.secret_since is not null then change(a.patient_id, 'secret', 'false', 'true') end);
     return jsonb_build_object('outcome', 'created', 'appointment', answer);
 end $$;
 
