@@ -30,6 +30,7 @@ mod professionals;
 mod races;
 mod search;
 mod second_factors;
+mod secrecy;
 mod secrets;
 mod sign_in;
 mod sign_in_with;

@@ -7,7 +7,7 @@ with mine as materialized (
       and ($2::uuid is null or patient.id = $2::uuid)
       and may($1::jsonb, 'access-log', 'read', patient.id, null, null)
 ), concerned as (
-    select line.* from mine, access_lines(mine.id, $3::text::timestamptz, $4::text::timestamptz, $5::int8,
+    select line.* from mine, access_lines($1::jsonb, mine.id, $3::text::timestamptz, $4::text::timestamptz, $5::int8,
                                           $6::text::timestamptz, $7::int8) as line
     order by line.at desc, line.seq desc
     limit $5::int8

@@ -10,6 +10,8 @@ with me as (
             select from guardianship g join appointment a on a.patient_id = g.patient_id
             where g.account_id = account.id and in_force(g, ($1::jsonb ->> 'at')::timestamptz)
               and a.status = 'booked' and a.starts_at > ($1::jsonb ->> 'at')::timestamptz
+              -- Of a visit that is kept from them they are not told here either.
+              and (a.secret_since is null or surely_oneself(g, ($1::jsonb ->> 'at')::timestamptz))
               and not exists (
                   select from guardianship other join account theirs on theirs.id = other.account_id
                   where other.patient_id = g.patient_id and other.account_id <> account.id

@@ -33,7 +33,7 @@ $$;
 -- Whether the patient has shut a professional out.
 create or replace function blocked(of_patient uuid, professional uuid, at timestamptz) returns boolean language sql stable as $$
     select exists (select from block b
-        where b.patient_id = of_patient and b.practitioner_id = professional and b.since <= at and (b.until is null or b.until > at))
+        where b.patient_id = of_patient and b.practitioner_id = professional and coalesce(b.bites_from, b.since) <= at and (b.until is null or b.until > at))
 $$;
 
 -- Whether a patient has a live care relation with one of these professionals in an establishment: a visit ahead or within

@@ -98,25 +98,64 @@ create or replace function objects_of(of_patient uuid) returns setof uuid langua
     select of_patient union all select id from appointment where patient_id = of_patient
 $$;
 
+-- Whether a member of an establishment ever was a professional there, or worked for them.
+create or replace function worked_for(account uuid, acts_as text, establishment uuid, whom uuid) returns boolean
+language sql stable as $$
+    select exists (select from membership m left join attachment t on t.membership_id = m.id
+        where m.account_id = account and m.establishment_id = establishment and m.role = acts_as
+          and (m.practitioner_id = whom or t.practitioner_id = whom))
+$$;
+
+-- Whether a line would tell its reader of a visit that is kept from them: it names one, or a professional left it who had to do
+-- with the patient by such visits only. What was seen in an emergency is told: that was a reason of its own.
+create or replace function tells_a_secret(who jsonb, of_patient uuid, a audit) returns boolean language sql stable as $$
+    select exists (select from appointment v where v.id = a.object_id and hidden(who, v))
+        or (a.role <> 'patient' and a.establishment_id is not null and a.purpose is distinct from 'ETREAT'
+            and exists (select from appointment v join site on site.id = v.site_id
+                where v.patient_id = of_patient and site.establishment_id = a.establishment_id and v.created_at <= a.at
+                  and hidden(who, v)
+                  -- Whom it was moved away from has its reservation still.
+                  and (worked_for(a.actor_id, a.role, a.establishment_id, v.practitioner_id)
+                       or exists (select from reservation r where r.appointment_id = v.id
+                                  and worked_for(a.actor_id, a.role, a.establishment_id, r.resource_id))))
+            and not exists (select from appointment v join site on site.id = v.site_id
+                where v.patient_id = of_patient and site.establishment_id = a.establishment_id and v.created_at <= a.at
+                  and v.status in ('booked', 'cancelled') and not hidden(who, v)
+                  and (v.ends_at > a.at - interval '2 years' or v.id = a.object_id)
+                  and worked_for(a.actor_id, a.role, a.establishment_id, v.practitioner_id)
+                  -- Whoever shut them out believes that they see nothing any longer.
+                  and not exists (select from block b
+                      where b.patient_id = of_patient and b.practitioner_id = v.practitioner_id and b.since <= a.at
+                        and (b.until is null or b.until > a.at)))
+            and not exists (select from emergency_access e
+                where e.patient_id = of_patient and e.account_id = a.actor_id and e.establishment_id = a.establishment_id
+                  and e.since <= a.at and a.at < e.until))
+$$;
+
 -- Lines of the trail that concern a patient, newest first, below a line (`before_*`): what was done, and what was refused to
--- somebody who named something of theirs.
+-- somebody who named something of theirs; without those that would tell the reader of a visit that is kept from them.
 create or replace function access_lines(
-    of_patient uuid, from_at timestamptz, until_at timestamptz, most bigint, before_at timestamptz, before_seq bigint
+    who jsonb, of_patient uuid, from_at timestamptz, until_at timestamptz, most bigint, before_at timestamptz, before_seq bigint
 ) returns table (
     seq bigint, at timestamptz, event text, action text, outcome text, purpose text, actor_kind text, actor_id uuid,
     role text, establishment_id uuid, concerns uuid, emergency boolean
 ) language sql stable as $$
-    with latest as (
+    with secrets as materialized (
+        -- Nearly nobody has any: then no line need be looked at twice.
+        select exists (select from appointment v where v.patient_id = of_patient and hidden(who, v)) as kept
+    ), latest as (
         (select a.* from audit a
          where a.patient_id = of_patient
            and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
            and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
+           and (not (select kept from secrets) or not tells_a_secret(who, of_patient, a))
          order by a.at desc, a.seq desc limit most)
         union all
         (select a.* from objects_of(of_patient) object join audit a on a.object_id = object
          where a.outcome = 'refused' and a.patient_id is null
            and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
            and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
+           and (not (select kept from secrets) or not tells_a_secret(who, of_patient, a))
          order by a.at desc, a.seq desc limit most)
     )
     select latest.seq, latest.at, latest.event, latest.action, latest.outcome, latest.purpose, latest.actor_kind,

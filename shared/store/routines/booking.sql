@@ -159,7 +159,7 @@ end $$;
 -- shuts out takes too.
 create or replace function require_welcome(of_patient uuid, professional uuid, at timestamptz) returns void language plpgsql as $$
 begin
-    -- Also by a block that began since this request did.
+    -- Also by a block that began since this request did, or that bites later.
     if exists (select from block where patient_id = of_patient and practitioner_id = professional
                and (until is null or until > at)) then
         raise exception 'the patient has shut them out' using errcode = '42501', constraint = 'welcome_needed';

@@ -94,11 +94,14 @@ create or replace function guardian_document(g guardianship, who jsonb) returns 
         'since', g.since, 'until', g.until, 'proof', g.proof, 'court_ordered', g.court_ordered)
 $$;
 
--- Shuts a professional out, unless a visit with them lies ahead. Under the locks that a booking takes, so that of a booking
+-- Shuts a professional out, unless a visit with them lies ahead that the actor sees. Of a visit that is kept from the actor
+-- they are not told: then the block bites once that is over. Under the locks that a booking takes, so that of a booking
 -- and a block at once one sees the other. Returns {"outcome": "shut_out" | "visit_ahead" | "unknown", "block": …}.
 create or replace function shut_out(who jsonb, of_patient uuid, professional uuid) returns jsonb language plpgsql as $$
 declare
     at constant timestamptz := (who ->> 'at')::timestamptz;
+    seen boolean;
+    unseen_until timestamptz;
 begin
     if not may(who, 'block', 'create', of_patient, professional, null) then
         return jsonb_build_object('outcome', 'unknown');
@@ -108,14 +111,16 @@ begin
         return jsonb_build_object('outcome', 'unknown');
     end if;
     perform lock_resources(array[professional, of_patient]);
-    perform from appointment
+    select coalesce(bool_or(not hidden(who, ahead)), false), max(ends_at) filter (where hidden(who, ahead))
+    into seen, unseen_until
+    from appointment ahead
     where patient_id = of_patient and practitioner_id = professional and ends_at > at
       and (status = 'booked' or (status = 'held' and hold_expires_at > at));
-    if found then
+    if seen then
         return jsonb_build_object('outcome', 'visit_ahead');
     end if;
-    insert into block as b (patient_id, practitioner_id, since) values (of_patient, professional, at)
-    on conflict on constraint block_pkey do update set since = excluded.since, until = null
+    insert into block as b (patient_id, practitioner_id, since, bites_from) values (of_patient, professional, at, unseen_until)
+    on conflict on constraint block_pkey do update set since = excluded.since, until = null, bites_from = excluded.bites_from
     where b.until is not null and b.until <= at;
     insert into trace select * from entry(who, 'create', 'block.create', professional, of_patient);
     return jsonb_build_object('outcome', 'shut_out', 'block', (
