@@ -192,3 +192,24 @@ async fn a_hold_keeps_others_out_for_five_minutes_and_gives_way_to_its_own_booki
     // Nobody is told of holds.
     assert_eq!(app.count("select count(*) from outbox").await, 2);
 }
+
+#[tokio::test]
+async fn staff_are_not_told_that_the_patient_is_elsewhere() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let (one, other) = (app.slots_with("nolwenn-le-bihannic").await, app.slots_with("etienne-bouvarel").await);
+    let both = one.iter().find_map(|slot| Some((slot, other.iter().find(|it| it["starts_at"] == slot["starts_at"])?)));
+    let (there, here) = both.unwrap();
+    book(&ada, there).await.expect(201);
+    let wish = json!({"slot": here["slot"], "patient": ada.patient});
+    let secretary = app.staff("secretary-pentes").await;
+    let refused = secretary.post_with_key("/v1/appointments", &wish, "there").await;
+    assert_eq!((refused.problem(409), refused.body.get("busy")), ("slot-taken", None));
+    let later = other.iter().find(|it| it["starts_at"].as_str() > here["ends_at"].as_str()).unwrap();
+    let wish = json!({"slot": later["slot"], "patient": ada.patient});
+    let visit = secretary.post_with_key("/v1/appointments", &wish, "later").await.expect(201);
+    let path = format!("/v1/appointments/{}/move", visit["id"].as_str().unwrap());
+    let refused = secretary.post(&path, &json!({"slot": here["slot"]})).await;
+    assert_eq!((refused.problem(409), refused.body.get("busy")), ("slot-taken", None));
+    assert_eq!(ada.post(&path, &json!({"slot": here["slot"]})).await.body["busy"], "patient", "who knows it already");
+}

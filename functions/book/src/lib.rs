@@ -213,7 +213,7 @@ async fn sealed_note(
 
 async fn write(ctx: &Ctx, request: &Request<'_>, document: Value, patient: PatientId) -> Result<Booked, Problem> {
     let booked = ctx.db.one(&BOOK, params![request.who.clone(), document]).await;
-    booked.map_err(|error| booking_refused(error, patient))
+    booked.map_err(|error| booking_refused(error, patient, request.actor.standing.role))
 }
 
 async fn replay(ctx: &Ctx, request: &Request<'_>) -> Result<Option<Booked>, Problem> {

@@ -70,6 +70,7 @@ async fn move_to(
         "late": late,
     });
     let moved = ctx.db.one(&MOVE, params![who, document]).await;
-    let moved = moved.map_err(|error| runtime::problem::booking_refused(error, current.patient))?;
+    let moved =
+        moved.map_err(|error| runtime::problem::booking_refused(error, current.patient, actor.standing.role))?;
     Ok(Json(moved.ok_or(ChangeError::Changed)?.view(lang)))
 }

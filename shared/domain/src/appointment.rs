@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Role;
 use crate::agenda::{Agenda, Slot, SlotRefusal};
 use crate::ids::{PatientId, PractitionerId};
 use crate::interval::Interval;
@@ -26,6 +27,12 @@ impl Busy {
     /// Who the losing resource is; the database may not say.
     pub fn of(loser: Option<uuid::Uuid>, patient: PatientId) -> Self {
         if loser == Some(patient.as_uuid()) { Self::Patient } else { Self::Practitioner }
+    }
+
+    /// What somebody in that capacity is told of it: nothing, who works here, since that a patient is elsewhere at that time
+    /// is the patient's affair.
+    pub fn told(self, role: Role) -> Option<Self> {
+        (role == Role::Patient).then_some(self)
     }
 }
 
@@ -63,10 +70,10 @@ pub enum BookingError {
         horizon_days: u16,
     },
     /// Somebody has it.
-    #[error("{busy} busy")]
+    #[error("taken")]
     SlotTaken {
-        /// Who is busy.
-        busy: Busy,
+        /// Who is busy, for whoever may know.
+        busy: Option<Busy>,
     },
     /// The rules changed between the reading and the writing.
     #[error("the offer changed")]

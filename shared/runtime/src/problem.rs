@@ -7,6 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
+use domain::access::Role;
 use domain::appointment::{BookingError, Busy, ChangeError, MAX_HOLDS};
 use domain::availability::SearchError;
 use domain::guardianship::Refusal;
@@ -334,11 +335,11 @@ impl From<KeyError> for Problem {
     }
 }
 
-/// A booking or a move that the database refused: its named constraints are booking errors.
-pub fn booking_refused(error: DbError, patient: PatientId) -> Problem {
+/// A booking or a move that the database refused to somebody in that capacity: its named constraints are booking errors.
+pub fn booking_refused(error: DbError, patient: PatientId, role: Role) -> Problem {
     match error {
         DbError::Constraint { name, loser, .. } if name == "reservation_no_overlap" => {
-            BookingError::SlotTaken { busy: Busy::of(loser, patient) }.into()
+            BookingError::SlotTaken { busy: Busy::of(loser, patient).told(role) }.into()
         }
         error if error.is_constraint("right_needed") => BookingError::NoSuchPatient.into(),
         error if error.is_constraint("welcome_needed") => Problem::new(Kind::PractitionerShutOut).field("slot"),
@@ -361,7 +362,8 @@ impl From<BookingError> for Problem {
             BookingError::SlotBeyondHorizon { horizon_days } => {
                 problem(Kind::SlotBeyondHorizon).with("horizon_days", horizon_days)
             }
-            BookingError::SlotTaken { busy } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
+            BookingError::SlotTaken { busy: Some(busy) } => problem(Kind::SlotTaken).with("busy", busy.to_string()),
+            BookingError::SlotTaken { busy: None } => problem(Kind::SlotTaken),
             BookingError::OfferChanged => problem(Kind::OfferChanged),
             BookingError::NoSuchPatient => Self::new(Kind::NotFound).field("patient"),
             BookingError::OfAge => Self::new(Kind::PatientOfAge).field("secret"),
