@@ -114,3 +114,24 @@ pub async fn walk(app: &App) {
     let claim = apply(&helene, "99900000110", "SM54").await.expect(201);
     decide(app, &claim, "refuse").await.expect(200);
 }
+
+#[tokio::test]
+async fn an_operator_decides_on_no_claim_of_their_own_and_a_closed_account_holds_none() {
+    let app = App::start().await;
+    let etienne = account(&app, "Étienne", "Bouvarel").await;
+    let claim = apply(&etienne, "99900000086", "SM54").await.expect(201);
+    let sql = "update account set platform_role = 'operator' where email_lookup = $1 returning id";
+    let id: uuid::Uuid =
+        sqlx::query_scalar(sql).bind(app.email_lookup(&etienne.email)).fetch_one(app.pool()).await.unwrap();
+    let path = format!("/v1/professionals/{}/decision", claim["id"].as_str().unwrap());
+    let yes = json!({"decision": "validate", "reason": "moi"});
+    assert_eq!(app.acting(id, "operator", None, 2).await.post(&path, &yes).await.problem(404), "not-found");
+    decide(&app, &claim, "validate").await.expect(200);
+    sqlx::query("update account set platform_role = null where id = $1").bind(id).execute(app.pool()).await.unwrap();
+    let closure = json!({"password": "une phrase assez longue"});
+    etienne.post("/v1/accounts/closure", &closure).await.expect(204);
+    let withdrawn = app.staff("operator").await.get("/v1/professionals?state=withdrawn").await.expect(200);
+    assert_eq!(withdrawn["items"][0]["id"], claim["id"]);
+    assert_eq!(decide(&app, &claim, "validate").await.problem(409), "already-decided");
+    validated(&app, "Étienne", "Bouvarel", "99900000086", "SM54").await;
+}

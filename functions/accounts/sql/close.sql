@@ -34,6 +34,11 @@ with me as (
     where guardianship.account_id = closed.id
       and (guardianship.until is null or guardianship.until > ($1::jsonb ->> 'at')::timestamptz)
     returning guardianship.patient_id
+), withdrawn as (
+    -- So that the person can be validated again. A suspension is not shed by closing: an operator ends it.
+    update professional set state = 'withdrawn', decided_at = ($1::jsonb ->> 'at')::timestamptz, decided_by = null, reason = ''
+    from closed where professional.account_id = closed.id and professional.state in ('pending', 'validated')
+    returning professional.id
 ), forgotten as (
     update email_change set contact = null, former = null, email_lookup = null,
         state = case state when 'asked' then 'cancelled' else state end,
@@ -56,6 +61,8 @@ with me as (
 ), recorded as (
     insert into trace
     select line.* from closed, entry($1::jsonb, 'delete', 'account.close', closed.id, null) as line
+    union all
+    select line.* from withdrawn, entry($1::jsonb, 'update', 'professional.withdraw', withdrawn.id, null) as line
     union all
     select line.* from released, entry($1::jsonb, 'delete', 'guardianship.end', null, released.patient_id) as line
 )

@@ -4,7 +4,10 @@
 with decided as (
     update professional set state = $4::text, reason = $5::text, decided_at = ($1::jsonb ->> 'at')::timestamptz,
         decided_by = ($1::jsonb ->> 'account')::uuid
-    where id = $2::uuid and state = $3::text and may($1::jsonb, 'professional', 'update', null, null, null)
+    where id = $2::uuid and state = $3::text
+      -- Nobody decides on a claim of their own.
+      and account_id <> ($1::jsonb ->> 'account')::uuid
+      and may($1::jsonb, 'professional', 'update', null, null, null)
     returning *
 ), closed as (
     update practitioner set

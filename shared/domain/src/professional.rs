@@ -15,6 +15,8 @@ pub enum ProfessionalState {
     Refused,
     /// The right to practise is suspended.
     Suspended,
+    /// Its account was closed.
+    Withdrawn,
 }
 
 impl ProfessionalState {
@@ -25,6 +27,7 @@ impl ProfessionalState {
             Self::Validated => "validated",
             Self::Refused => "refused",
             Self::Suspended => "suspended",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
