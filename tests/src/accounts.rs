@@ -115,3 +115,21 @@ async fn a_child_added_twice_is_one_child() {
     let refused = ada.post("/v1/patients", &unborn).await;
     assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("birth_date")));
 }
+
+#[tokio::test]
+async fn an_account_is_for_those_of_15_and_a_child_is_added_by_an_adult() {
+    let app = App::start().await;
+    let account = |birth_date: &str| {
+        json!({"email": "noe@famille.example", "password": "une phrase assez longue", "given_name": "Noé",
+               "family_name": "Exemple", "birth_date": birth_date})
+    };
+    let refused = app.nobody().post("/v1/accounts", &account("2011-03-03")).await;
+    assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("birth_date")));
+    assert!(refused.body["detail"].as_str().unwrap().contains("15 ans"), "{}", refused.body);
+    app.nobody().post("/v1/accounts", &account("2011-03-02")).await.expect(201);
+    let session = json!({"email": "noe@famille.example", "password": "une phrase assez longue"});
+    let session = app.nobody().post("/v1/sessions", &session).await.expect(201);
+    let noe = app.nobody().bearing(session["access_token"].as_str().unwrap());
+    let child = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2020-02-29"});
+    assert_eq!(noe.post("/v1/patients", &child).await.problem(409), "adult-needed");
+}

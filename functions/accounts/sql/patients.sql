@@ -1,7 +1,8 @@
 -- The patients the actor acts for, and the trace of the reading.
 -- $1 who
 with seen as (
-    select patient.*, guardianship.relation, guardianship.rights, guardianship.until as guarded_until
+    select patient.*, guardianship.relation,
+           effective_rights(guardianship, ($1::jsonb ->> 'at')::timestamptz) as rights, guardianship.until as guarded_until
     from guardianship join patient on patient.id = guardianship.patient_id
     where guardianship.account_id = ($1::jsonb ->> 'account')::uuid
       and may($1::jsonb, 'patient', 'read', patient.id, null, null)

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Date;
-use domain::age::{Change, step};
+use domain::age::{Change, has_reached, step};
 use domain::availability::Day;
 use domain::ids::{AccountId, PatientId};
 use domain::letter::VERIFY_LIFE;
@@ -77,7 +77,8 @@ struct Account {
 }
 
 /// Opens an account. Messages will be written in the language it is opened in. The answer is the same whether or not
-/// somebody has an account with that address: whose it is, the mail to it finds out.
+/// somebody has an account with that address: whose it is, the mail to it finds out. From the age of 15; for whoever is
+/// younger a parent acts.
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "sign_up", tag = "accounts", request_body = NewAccount,
     responses((status = 201, body = Account)))]
 async fn sign_up(
@@ -85,6 +86,9 @@ async fn sign_up(
 ) -> Result<(StatusCode, Json<Account>), Problem> {
     let now = ctx.now();
     let birth_date = checked_birth_date(new.birth_date, now)?;
+    if !has_reached(birth_date, Change::OwnAccount, now) {
+        return Err(Problem::new(Kind::FieldInvalid).field("birth_date").hint("too-young"));
+    }
     let account = AccountId::from_uuid(Uuid::now_v7());
     let contact = Contact { email: new.email.into(), phone: new.phone.map(String::from) };
     let (account_key, contact_sealed) = contact.sealed(&ctx.keys, account).await?;

@@ -78,9 +78,9 @@ pub(crate) struct NewPatient {
     birth_date: Day,
 }
 
-/// Adds a child the caller is a parent of. Sent again, it is the same child.
+/// Adds a child the caller, of age, is a parent of. Sent again, it is the same child.
 #[utoipa::path(post, path = "/v1/patients", operation_id = "add_patient", tag = "accounts", request_body = NewPatient,
-    responses((status = 201, body = Patient)))]
+    responses((status = 201, body = Patient), (status = 409, description = "The caller is not of age.")))]
 pub(crate) async fn add(
     State(ctx): State<Ctx>, actor: Actor, Input(new): Input<NewPatient>,
 ) -> Result<(StatusCode, Json<Patient>), Problem> {
@@ -97,6 +97,8 @@ pub(crate) async fn add(
         "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys),
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
     });
-    let row = ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await?;
+    let row = ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await.map_err(|error| {
+        if error.is_constraint("adult_needed") { Problem::new(Kind::AdultNeeded) } else { error.into() }
+    })?;
     Ok((StatusCode::CREATED, Json(row.open(&ctx).await?)))
 }

@@ -74,6 +74,7 @@ kinds! {
     GuardianExists = CONFLICT "guardian-exists" "You act for this patient already, or were refused it.",
     GuardiansChanged = CONFLICT "guardians-changed" "Who acts for this patient was changed meanwhile: read it again.",
     PatientOfAge = CONFLICT "patient-of-age" "The patient is of age: nobody else acts for them.",
+    AdultNeeded = CONFLICT "adult-needed" "Only a person of age acts for a child, and the caller's own file does not say that they are.",
     PatientHasAccount = CONFLICT "patient-has-account" "The patient has an account of their own already.",
     InvitationNotYours = CONFLICT "invitation-not-yours" "This invitation is for another person: an adult, or the patient themself under the same name and birth date.",
     AlreadyDecided = CONFLICT "already-decided" "This was decided already, or there is nothing to decide yet.",

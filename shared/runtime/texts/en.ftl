@@ -30,6 +30,7 @@ problem-guardian-last = Nobody else may see this child’s documents: invite som
 problem-guardian-exists = You already act for this person, or were refused it.
 problem-guardians-changed = The rights on this record have just been changed: read them again.
 problem-patient-of-age = This person is of age: nobody else acts for them.
+problem-adult-needed = Only a person of age acts for a child, and your record does not say that you are.
 problem-patient-has-account = This person already has an account of their own.
 problem-invitation-not-yours = This invitation is for another person: an adult, or the patient themself under the same name and birth date.
 problem-already-decided = This was decided already, or there is nothing to decide yet.

@@ -30,6 +30,7 @@ problem-guardian-last = Personne d’autre ne peut consulter les documents de ce
 problem-guardian-exists = Vous agissez déjà pour cette personne, ou cela vous a été refusé.
 problem-guardians-changed = Les droits sur ce dossier viennent d’être modifiés : relisez-les.
 problem-patient-of-age = Cette personne est majeure : personne d’autre n’agit pour elle.
+problem-adult-needed = Seule une personne majeure agit pour un enfant, et votre dossier ne dit pas que vous l’êtes.
 problem-patient-has-account = Cette personne a déjà son propre compte.
 problem-invitation-not-yours = Cette invitation s’adresse à une autre personne : un adulte, ou le patient lui-même, sous les mêmes nom et date de naissance.
 problem-already-decided = Cette demande est déjà tranchée, ou il n’y a encore rien à trancher.

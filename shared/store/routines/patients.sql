@@ -8,11 +8,19 @@ declare
     p patient;
     g guardianship;
 begin
+    -- Who is a minor has others who act for them, and acts for nobody.
+    perform from guardianship own join patient mine on mine.id = own.patient_id
+    where own.account_id = actor and own.relation = 'self' and in_force(own, now_at) and mine.adult_from <= now_at;
+    if not found then
+        raise exception 'a child needs an adult' using errcode = '42501', constraint = 'adult_needed';
+    end if;
     -- One child of an account at a time, so that two equal wishes find each other.
     perform pg_advisory_xact_lock(uuid_hash_extended(actor, 1));
     select patient.* into p
     from guardianship join patient on patient.id = guardianship.patient_id
     where guardianship.account_id = actor and guardianship.relation <> 'self'
+      -- A child one left, or was refused, is another's by now.
+      and in_force(guardianship, now_at)
       and patient.twin_lookup = child ->> 'twin_lookup'
     order by patient.created_at limit 1;
     if found then
@@ -28,5 +36,5 @@ begin
     end if;
     select * into g from guardianship where account_id = actor and patient_id = p.id;
     return jsonb_build_object('id', p.id, 'wrapped_key', p.wrapped_key, 'identity', p.identity, 'relation', g.relation,
-                              'rights', g.rights, 'until', g.until);
+                              'rights', effective_rights(g, now_at), 'until', g.until);
 end $$;
