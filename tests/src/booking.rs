@@ -213,3 +213,51 @@ async fn staff_are_not_told_that_the_patient_is_elsewhere() {
     assert_eq!((refused.problem(409), refused.body.get("busy")), ("slot-taken", None));
     assert_eq!(ada.post(&path, &json!({"slot": here["slot"]})).await.body["busy"], "patient", "who knows it already");
 }
+
+#[tokio::test]
+async fn whatever_shows_a_visit_leaves_a_trace_also_when_it_changes_nothing() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let slots = app.lyon_slots().await;
+    let wish = json!({"slot": slots[0]["slot"]});
+    let visit = ada.post_with_key("/v1/appointments", &wish, "one").await.expect(201);
+    let path = format!("/v1/appointments/{}", visit["id"].as_str().unwrap());
+    let reads =
+        async || app.count("select count(*) from audit where event = 'appointment.read' and outcome = 'success'").await;
+    assert_eq!(reads().await, 0);
+    // The same key, the same time, cancelled twice: each answers with the whole visit.
+    assert_eq!(ada.post_with_key("/v1/appointments", &wish, "one").await.expect(201)["id"], visit["id"]);
+    assert_eq!(reads().await, 1);
+    ada.post(&format!("{path}/move"), &wish).await.expect(200);
+    assert_eq!(reads().await, 2);
+    for _ in 0..2 {
+        ada.post(&format!("{path}/cancellation"), &json!({"reason": "x"})).await.expect(200);
+    }
+    assert_eq!(reads().await, 3);
+    // A refusal says whom it was about, and the family sees it; so does a search that finds nothing.
+    let eve = app.patient().await;
+    let hers = &ada.patient;
+    let theirs = json!({"slot": slots[1]["slot"], "patient": hers});
+    assert_eq!(eve.post_with_key("/v1/appointments", &theirs, "two").await.problem(404), "not-found");
+    assert_eq!(eve.get(&format!("/v1/appointments?patient={hers}")).await.expect(200)["items"], json!([]));
+    let log = ada.get("/v1/me/access-log").await.expect(200);
+    let refused: Vec<_> = log["items"].as_array().unwrap().iter().filter(|line| line["outcome"] == "refused").collect();
+    let events: Vec<_> = refused.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["appointment.list", "appointment.create"]);
+    assert!(refused.iter().all(|line| line["who"]["kind"] == "other" && line["who"]["name"].is_null()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_key_gives_nothing_to_who_may_no_longer_read_it() {
+    let app = App::start().await;
+    let (ada, ben) = (app.patient().await, app.patient().await);
+    let child = crate::guardians::child(&ada, "2019-09-01").await;
+    let code = crate::guardians::invite(&ada, &child, &["book"]).await;
+    let bond = ben.post("/v1/guardianships", &json!({"code": code})).await.expect(201);
+    let slots = app.lyon_slots().await;
+    let wish = json!({"slot": slots[0]["slot"], "patient": child});
+    ben.post_with_key("/v1/appointments", &wish, "his").await.expect(201);
+    ben.post_with_key("/v1/appointments", &wish, "his").await.expect(201);
+    ada.post(&format!("/v1/guardianships/{}/end", bond["id"].as_str().unwrap()), &json!({})).await.expect(200);
+    assert_eq!(ben.post_with_key("/v1/appointments", &wish, "his").await.problem(404), "not-found");
+}

@@ -14,7 +14,7 @@ pub async fn child(parent: &Client, birth_date: &str) -> String {
 }
 
 /// A code for another adult, with these rights.
-async fn invite(parent: &Client, child: &str, rights: &[&str]) -> String {
+pub async fn invite(parent: &Client, child: &str, rights: &[&str]) -> String {
     let wish = json!({"relation": "parent", "rights": rights});
     let invitation = parent.post(&format!("/v1/patients/{child}/guardians"), &wish).await.expect(201);
     invitation["code"].as_str().unwrap().to_owned()

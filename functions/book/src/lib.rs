@@ -114,6 +114,12 @@ async fn book_or_hold(
     ctx: &Ctx, actor: &Actor, lang: Lang, key: &IdempotencyKey, wish: BookingWish, status: Status,
 ) -> Result<Created, Problem> {
     let now = ctx.now();
+    let named = wish.patient;
+    // The trace of a refusal says whom it was about.
+    let about = |refused: Problem| match named {
+        Some(patient) => refused.about(patient.as_uuid()),
+        None => refused,
+    };
     let request = Request {
         actor,
         who: actor.who(now),
@@ -123,9 +129,11 @@ async fn book_or_hold(
         hash: ctx.keys.fingerprint(&serde_json::to_vec(&wish).unwrap_or_default()),
     };
     let booked = match load_and_decide(ctx, &request, wish).await {
-        Ok((document, patient)) => write(ctx, &request, document, patient).await?,
+        Ok((document, patient)) => write(ctx, &request, document, patient).await.map_err(about)?,
         // What was booked under this key stays booked, though the slot be past by now or the rules others.
-        Err(refused) if refused.kind.status().is_client_error() => replay(ctx, &request).await?.ok_or(refused)?,
+        Err(refused) if refused.kind.status().is_client_error() => {
+            replay(ctx, &request).await?.ok_or_else(|| about(refused))?
+        }
         Err(failed) => return Err(failed),
     };
     match booked {
@@ -217,6 +225,10 @@ async fn write(ctx: &Ctx, request: &Request<'_>, document: Value, patient: Patie
 }
 
 async fn replay(ctx: &Ctx, request: &Request<'_>) -> Result<Option<Booked>, Problem> {
-    let parameters = params![request.actor.id(), request.operation(), request.key.as_str(), request.hash.as_str()];
-    Ok(ctx.db.optional(&REPLAY, parameters).await?)
+    let parameters = params![request.who.clone(), request.operation(), request.key.as_str(), request.hash.as_str()];
+    match ctx.db.optional(&REPLAY, parameters).await {
+        // Booked by who may not read it any more.
+        Err(error) if error.is_constraint("right_needed") => Ok(None),
+        replayed => Ok(replayed?),
+    }
 }

@@ -49,7 +49,7 @@ async fn secrecy(
 ) -> Result<Json<Appointment>, Problem> {
     let now = ctx.now();
     let who = actor.who(now);
-    let current = ctx.db.optional(&CURRENT, params![who.clone(), id.as_uuid()]).await?;
+    let current = ctx.db.optional(&CURRENT, params![who.clone(), id.as_uuid(), wish.secret]).await?;
     let current = current.ok_or_else(|| Problem::new(Kind::NotFound))?;
     if current.secret == wish.secret {
         return Ok(Json(current.appointment.view(lang)));

@@ -177,11 +177,22 @@ begin
     end if;
 end $$;
 
--- What a key that was used before gives to a request with this hash.
-create or replace function key_outcome(earlier idempotency, hash text) returns jsonb language plpgsql immutable as $$
+-- What a key that was used before gives to a request with this hash, and the trace of its reading. What the actor may no
+-- longer read it does not give: the name of the right is raised.
+create or replace function key_outcome(who jsonb, earlier idempotency, hash text) returns jsonb language plpgsql as $$
+declare
+    a appointment;
 begin
     if earlier.request_hash <> hash then
         return jsonb_build_object('outcome', 'key_reused');
+    end if;
+    select * into a from appointment where id = (earlier.answer ->> 'id')::uuid;
+    if found then
+        perform require_right(who, 'read', a.patient_id, a.practitioner_id, a.site_id);
+        if hidden(who, a) then
+            raise exception 'no right to this any more' using errcode = '42501', constraint = 'right_needed';
+        end if;
+        insert into trace select * from entry(who, 'read', 'appointment.read', a.id, a.patient_id);
     end if;
     return jsonb_build_object('outcome', 'replayed', 'appointment', earlier.answer);
 end $$;
@@ -238,7 +249,7 @@ begin
         select * into earlier from idempotency
         where account_id = actor and operation = wish ->> 'operation' and key = wish ->> 'key';
         if found then
-            return key_outcome(earlier, wish ->> 'request_hash');
+            return key_outcome(who, earlier, wish ->> 'request_hash');
         end if;
         raise exception 'resource is taken'
             using errcode = '23P01', constraint = 'reservation_no_overlap', detail = loser;
@@ -252,7 +263,7 @@ begin
         -- A function sees what was committed while it waited; a plain statement would not.
         select * into earlier from idempotency
         where account_id = actor and operation = wish ->> 'operation' and key = wish ->> 'key';
-        return key_outcome(earlier, wish ->> 'request_hash');
+        return key_outcome(who, earlier, wish ->> 'request_hash');
     end if;
 
     -- What this was decided on must still hold. (Raised, so that the key is not spent on it.)
@@ -339,6 +350,7 @@ begin
 
     if a.starts_at = (wish ->> 'starts_at')::timestamptz and a.practitioner_id = (wish ->> 'practitioner')::uuid
         and a.site_id = (wish ->> 'site')::uuid and a.reason_id = (wish ->> 'reason')::uuid then
+        insert into trace select * from entry(who, 'read', 'appointment.read', a.id, a.patient_id);
         return appointment_document(a);
     end if;
 
