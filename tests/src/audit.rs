@@ -94,7 +94,7 @@ impl Sealed {
 
     async fn verify_with(&self, copies: bool) -> Verified {
         let objects = copies.then(|| open(&format!("file://{}", self.directory.display()), None).unwrap());
-        let key = self.app.gateway.ctx.seals.key.public();
+        let key = self.app.gateway.ctx.seals.as_ref().unwrap().key.public();
         let trail = Trail::new(self.app.pool().clone(), vec![key], objects);
         trail.verify(Arc::new(|_, _| {})).await.unwrap()
     }

@@ -28,6 +28,7 @@ mod outage;
 mod passkeys;
 mod professionals;
 mod races;
+mod rotation;
 mod search;
 mod second_factors;
 mod secrecy;

@@ -101,7 +101,11 @@ async fn a_new_master_key_is_taken_into_use_while_the_product_goes_on() {
     let (ada, _) = story(&app).await;
     let former = database::keys().1.clone();
     let (_, next) = Keys::generate().unwrap();
-    let pairs = [("CARNET_MASTER_KEY", next.as_str()), ("CARNET_MASTER_KEYS_BEFORE", former.as_str())];
+    let pairs = [
+        ("CARNET_MASTER_KEY", next.as_str()),
+        ("CARNET_MASTER_KEYS_BEFORE", former.as_str()),
+        ("CARNET_LOOKUP_KEY", former.as_str()),
+    ];
     let both = App::on(app.url.clone(), &pairs).await;
     let list = |app: &App| app.nobody().bearing(ada.token());
     assert_eq!(list(&both).get("/v1/patients").await.expect(200)["items"][1]["given_name"], "Zéphyrine");

@@ -6,7 +6,8 @@ use axum::routing::post;
 use domain::Timestamp;
 use domain::audit::{Position, Seal, SignedSeal};
 use runtime::events::Outcome;
-use runtime::seals::{Objects, ObjectsError, marks_digest};
+use runtime::keys::KeyError;
+use runtime::seals::{Objects, ObjectsError, SealKey, marks_digest};
 use runtime::{Ctx, Function, Kind, Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -50,18 +51,19 @@ struct Stretch {
 }
 
 async fn seal_audit(State(ctx): State<Ctx>) -> Result<Outcome, Problem> {
+    let seals = ctx.seals.as_ref().ok_or_else(|| Problem::internal(KeyError::Missing("CARNET_SEAL_KEY")))?;
     let now = ctx.now();
     for _ in 0..SEALS {
         let Some(stretch) = ctx.db.optional(&STRETCH, params![ROWS, now]).await? else { break };
         let full = stretch.full;
-        let (sealed, marks) = sign(&ctx, stretch, now)?;
+        let (sealed, marks) = sign(&seals.key, stretch, now)?;
         let kept = ctx.db.optional(&SEAL, params![json!(sealed), marks]).await?;
         // Somebody else seals as well, and goes on where we stop.
         if kept.is_none() || !full {
             break;
         }
     }
-    if let Some(objects) = ctx.seals.objects.as_deref() {
+    if let Some(objects) = seals.objects.as_deref() {
         copy(&ctx, objects, now).await?;
     } else {
         tracing::warn!("CARNET_SEALS is not set: seals are copied nowhere");
@@ -69,8 +71,7 @@ async fn seal_audit(State(ctx): State<Ctx>) -> Result<Outcome, Problem> {
     Ok(Outcome::Done)
 }
 
-fn sign(ctx: &Ctx, stretch: Stretch, now: Timestamp) -> Result<(SignedSeal, String), Problem> {
-    let key = &ctx.seals.key;
+fn sign(key: &SealKey, stretch: Stretch, now: Timestamp) -> Result<(SignedSeal, String), Problem> {
     // PostgreSQL breaks base64 into lines.
     let marks = stretch.marks.replace('\n', "");
     let seal = Seal {

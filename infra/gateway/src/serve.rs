@@ -87,7 +87,10 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         timetable,
         stop.clone(),
     ));
-    native::serve_on(public, events, stop).await;
+    tokio::select! {
+        () = native::serve_on(public, events, stop) => {}
+        refused = gateway.ctx.bound.refused() => return Err(refused.into()),
+    }
     // A run that carries a slow mail is cut: its lease gives the mail to the next start.
     if tokio::time::timeout(native::DRAIN, background).await.is_err() {
         tracing::warn!("events were still under way at the end of the drain");
@@ -119,6 +122,8 @@ async fn background(
 
 async fn prepare(config: &Config, pg: &Pg, ctx: &Ctx) -> Result<(), DbError> {
     pg.migrate().await?;
+    // What is sealed now can be looked up from then on, and by no other key.
+    ctx.bound.prove().await?;
     crate::sealing::seal_clear(pg.pool(), &ctx.keys).await.map_err(|error| DbError::Unavailable(error.to_string()))?;
     if config.is_development() {
         fixtures::load_with(pg, ctx).await.map_err(|error| DbError::Unavailable(error.to_string()))?;

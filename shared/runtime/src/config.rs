@@ -74,12 +74,14 @@ pub struct Config {
     pub master_key: Option<String>,
     /// `CARNET_MASTER_KEYS_BEFORE`: earlier master keys, comma-separated, which still unwrap until `just rotate-keys` is done.
     pub master_keys_before: Option<String>,
-    /// `CARNET_LOOKUP_KEY`: 32 bytes in base64; keys the hashes by which addresses are found. Without it the oldest master
-    /// key does, so give it before that one is forgotten.
+    /// `CARNET_LOOKUP_KEY`: 32 bytes in base64; keys the hashes by which addresses are found, and never changes. Without it
+    /// the master key does, as long as there was never another one.
     pub lookup_key: Option<String>,
     /// `CARNET_SEAL_KEY`: Ed25519 private key, PKCS#8 DER in base64, that signs the seals of the audit trail; absent: one
     /// derived from the master key.
     pub seal_key: Option<String>,
+    /// `CARNET_SEAL_KEYS_BEFORE`: public keys of earlier seal keys, comma-separated, which `just audit-verify` still trusts.
+    pub seal_keys_before: Option<String>,
     /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
     /// and in development into the private directory.
     pub seals: Option<String>,
@@ -142,6 +144,7 @@ impl Config {
             master_keys_before: get("CARNET_MASTER_KEYS_BEFORE"),
             lookup_key: get("CARNET_LOOKUP_KEY"),
             seal_key: get("CARNET_SEAL_KEY"),
+            seal_keys_before: get("CARNET_SEAL_KEYS_BEFORE"),
             seals: get("CARNET_SEALS"),
             aws: get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| AwsKey {
                 id,

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
 use crate::edge::rates::Rates;
 use crate::keys::Keys;
+use crate::lookup_key::Bound;
 use crate::mail::Mailer;
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
@@ -20,14 +21,16 @@ pub struct Ctx(Arc<Parts>);
 
 /// The parts of a [`Ctx`].
 pub struct Parts {
-    /// The database.
+    /// The database: no statement runs under another lookup key than the one it is kept under.
     pub db: Arc<dyn Db>,
+    /// The same, to ask whether that is so.
+    pub bound: Arc<Bound>,
     /// The clock.
     pub clock: Arc<Clock>,
     /// Signing, sealing and password hashing.
     pub keys: Keys,
-    /// Sealing of the audit trail.
-    pub seals: Seals,
+    /// Sealing of the audit trail; none where nothing is sealed.
+    pub seals: Option<Seals>,
     /// Who we are to a browser that keeps passkeys; none without a public address.
     pub passkeys: Option<Passkeys>,
     /// The way out for e-mail.

@@ -26,12 +26,26 @@ use tokens::Tokens;
 /// Life of a session in all.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// Least length of the lookup key, in bytes.
+const LEAST_LOOKUP_KEY: usize = 32;
+/// What a database remembers of the lookup key: its fingerprint of this.
+const LOOKUP_MARK: &[u8] = b"carnet lookup key mark 1";
+
 /// A key that cannot be used, or bytes that were not sealed with it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The key is not what its variable promises.
     #[error("{0} is not a usable key")]
     Unusable(&'static str),
+    /// The key is given nowhere.
+    #[error("{0}: is missing")]
+    Missing(&'static str),
+    /// What lookups hang on is not said, where it could be another one at the next start.
+    #[error(
+        "CARNET_LOOKUP_KEY: is missing; where CARNET_MASTER_KEY was ever changed, or is kept by a service, it must be given: \
+         the first CARNET_MASTER_KEY, unless it was given before that was changed"
+    )]
+    LookupsUnsaid,
     /// Wrong key, wrong place or changed bytes.
     #[error("sealed text does not open")]
     DoesNotOpen,
@@ -66,7 +80,7 @@ impl Keys {
     /// # Errors
     /// [`KeyError::Unusable`] names the one that is missing or wrong.
     pub fn of(config: &Config) -> Result<Self, KeyError> {
-        let given = |text: &Option<String>, name| text.clone().ok_or(KeyError::Unusable(name));
+        let given = |text: &Option<String>, name| text.clone().ok_or(KeyError::Missing(name));
         let signing = decode(&given(&config.signing_key, "CARNET_SIGNING_KEY")?, "CARNET_SIGNING_KEY")?;
         let before = config.signing_keys_before.iter().flat_map(|all| all.split(','));
         let before = before.map(|key| decode(key, "CARNET_SIGNING_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
@@ -80,11 +94,15 @@ impl Keys {
             masters.insert(0, decode(&present, "CARNET_MASTER_KEY")?);
             Box::new(LocalMaster::new(&masters)?)
         };
-        // Lookups must survive a change of the master key. Without a key of their own they hang on the oldest one known here.
-        let lookups = match &config.lookup_key {
-            Some(key) => decode(key, "CARNET_LOOKUP_KEY")?,
-            None => masters.last().cloned().ok_or(KeyError::Unusable("CARNET_LOOKUP_KEY"))?,
+        // Lookups must survive every change of the master key: they hang on it only as long as there was never another.
+        let lookups = match (&config.lookup_key, masters.as_slice()) {
+            (Some(key), _) => decode(key, "CARNET_LOOKUP_KEY")?,
+            (None, [only]) if config.master_keys_before.is_none() => only.clone(),
+            (None, _) => return Err(KeyError::LookupsUnsaid),
         };
+        if lookups.len() < LEAST_LOOKUP_KEY {
+            return Err(KeyError::Unusable("CARNET_LOOKUP_KEY"));
+        }
         Self::new(&signing, &before, master, &lookups)
     }
 
@@ -184,6 +202,11 @@ impl Keys {
         self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
+    /// What a database remembers of the lookup key, to know it again: a fingerprint of a constant.
+    pub fn lookup_mark(&self) -> Option<String> {
+        Some(self.fingerprint(LOOKUP_MARK))
+    }
+
     /// The token of a link that is sent by mail, for one purpose and row. It is not kept: see [`Keys::link_id`].
     pub fn link_token(&self, purpose: &str, id: Uuid) -> String {
         self.links.token(purpose, id)
@@ -249,6 +272,11 @@ impl Keys {
     }
 }
 
+/// Whether a master key is kept by a service and never seen here.
+pub fn is_service(master: &str) -> bool {
+    master.starts_with(kms::SCHEME)
+}
+
 fn decode(text: &str, name: &'static str) -> Result<Vec<u8>, KeyError> {
     BASE64.decode(text.trim()).map_err(|_| KeyError::Unusable(name))
 }
@@ -303,8 +331,10 @@ mod tests {
             ("CARNET_SIGNING_KEY", &signing),
             ("CARNET_MASTER_KEY", &next),
             ("CARNET_MASTER_KEYS_BEFORE", &master),
+            ("CARNET_LOOKUP_KEY", &master),
         ]))
         .unwrap();
+        assert_eq!(before.lookup_mark(), after.lookup_mark());
         assert_eq!(before.lookup("email", " Ada@Exemple.org"), after.lookup("email", "ada@exemple.org"));
         assert_ne!(after.lookup("phone", "ada@exemple.org"), after.lookup("email", "ada@exemple.org"));
         let ada = Uuid::from_u128(1);
@@ -322,6 +352,7 @@ mod tests {
     #[test]
     fn a_key_that_is_missing_or_wrong_is_named() {
         let (signing, master) = Keys::generate().unwrap();
+        let (_, former) = Keys::generate().unwrap();
         for (pairs, named) in [
             (vec![("CARNET_MASTER_KEY", master.as_str())], "CARNET_SIGNING_KEY"),
             (vec![("CARNET_SIGNING_KEY", signing.as_str())], "CARNET_MASTER_KEY"),
@@ -329,6 +360,28 @@ mod tests {
             (
                 vec![("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master), ("CARNET_LOOKUP_KEY", "é")],
                 "CARNET_LOOKUP_KEY",
+            ),
+            (
+                vec![("CARNET_SIGNING_KEY", &signing), ("CARNET_MASTER_KEY", &master), ("CARNET_LOOKUP_KEY", "AAAA")],
+                "CARNET_LOOKUP_KEY",
+            ),
+            (
+                // Of the two nobody can say which was the first.
+                vec![
+                    ("CARNET_SIGNING_KEY", &signing),
+                    ("CARNET_MASTER_KEY", &master),
+                    ("CARNET_MASTER_KEYS_BEFORE", &former),
+                ],
+                "CARNET_LOOKUP_KEY: is missing",
+            ),
+            (
+                vec![
+                    ("CARNET_SIGNING_KEY", &signing),
+                    ("CARNET_MASTER_KEY", "aws-kms:key?region=eu-west-3"),
+                    ("AWS_ACCESS_KEY_ID", "id"),
+                    ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ],
+                "CARNET_LOOKUP_KEY: is missing",
             ),
         ] {
             let error = Keys::of(&config(&pairs)).map(drop).unwrap_err().to_string();

@@ -16,6 +16,7 @@ pub mod host;
 pub mod input;
 pub mod keys;
 pub mod lang;
+pub mod lookup_key;
 pub mod mail;
 pub mod openapi;
 pub mod openid;

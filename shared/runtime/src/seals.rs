@@ -16,7 +16,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::config::{AwsKey, Config};
-use crate::keys::KeyError;
+use crate::keys::{KeyError, is_service};
 pub use folder::Folder;
 pub use s3::S3;
 
@@ -41,11 +41,44 @@ impl Seals {
     pub fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let key = match (&config.seal_key, &config.master_key) {
             (Some(key), _) => SealKey::from_base64(key)?,
+            // A master key that never leaves its service derives nothing.
+            (None, Some(master)) if is_service(master) => return Err(KeyError::Missing("CARNET_SEAL_KEY").into()),
             (None, Some(master)) => SealKey::derived(master)?,
-            (None, None) => return Err("CARNET_SEAL_KEY: is missing, and so is CARNET_MASTER_KEY".into()),
+            (None, None) => return Err(KeyError::Missing("CARNET_SEAL_KEY").into()),
         };
         Ok(Self { key, objects: config.seals.as_deref().map(|url| open(url, config.aws.as_ref())).transpose()? })
     }
+}
+
+/// The public keys whose seals are trusted, the one that signs now first: those of `CARNET_SEAL_KEYS_BEFORE`, and those that
+/// were derived from a master key which `CARNET_MASTER_KEYS_BEFORE` still names.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn trusted(config: &Config) -> Result<Vec<PublicKey>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut trusted = vec![Seals::new(config)?.key.public()];
+    trusted.extend(named_before(config)?);
+    trusted.extend(derived_before(config)?);
+    Ok(trusted)
+}
+
+/// The public keys of `CARNET_SEAL_KEYS_BEFORE`.
+///
+/// # Errors
+/// [`KeyError::Unusable`].
+pub fn named_before(config: &Config) -> Result<Vec<PublicKey>, KeyError> {
+    let named = config.seal_keys_before.iter().flat_map(|all| all.split(','));
+    named.map(|key| PublicKey::from_base64(key).map_err(|_| KeyError::Unusable("CARNET_SEAL_KEYS_BEFORE"))).collect()
+}
+
+/// The public keys that are derived from the masters of `CARNET_MASTER_KEYS_BEFORE`.
+///
+/// # Errors
+/// [`KeyError::Unusable`].
+pub fn derived_before(config: &Config) -> Result<Vec<PublicKey>, KeyError> {
+    let masters = config.master_keys_before.iter().flat_map(|all| all.split(','));
+    let derived = masters.map(|master| SealKey::derived(master).map(|key| key.public()));
+    derived.map(|key| key.map_err(|_| KeyError::Unusable("CARNET_MASTER_KEYS_BEFORE"))).collect()
 }
 
 /// A store by its URL: `file:///directory` or `s3://bucket/prefix?region=…&endpoint=…&days=…`.
@@ -136,10 +169,14 @@ impl PublicKey {
             .is_ok_and(|signature| UnparsedPublicKey::new(&ED25519, self.0).verify(text.as_bytes(), &signature).is_ok())
     }
 
+    /// `SubjectPublicKeyInfo` in base64.
+    pub fn base64(&self) -> String {
+        BASE64.encode([SPKI.as_slice(), &self.0].concat())
+    }
+
     /// As other tools read it.
     pub fn pem(&self) -> String {
-        let key = BASE64.encode([SPKI.as_slice(), &self.0].concat());
-        format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n")
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", self.base64())
     }
 }
 

@@ -17,5 +17,6 @@ begin
     grant select, insert, update, delete on all tables in schema public to carnet_app;
     grant usage on all sequences in schema public to carnet_app;
     revoke update, delete, truncate on audit, audit_seal, audit_seal_copy from carnet_app;
+    revoke update, delete, truncate on lookup_key from carnet_app;
     revoke insert, update, delete, truncate on policy, routine, _sqlx_migrations from carnet_app;
 end $$;

@@ -134,6 +134,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_013, "audit_seal", include_str!("../migrations/20261124000013_audit_seal.sql")),
         (20_261_124_000_014, "limits", include_str!("../migrations/20261124000014_limits.sql")),
         (20_261_124_000_015, "people", include_str!("../migrations/20261124000015_people.sql")),
+        (20_261_124_000_016, "lookup_key", include_str!("../migrations/20261124000016_lookup_key.sql")),
         (20_261_124_000_017, "ways_in", include_str!("../migrations/20261124000017_ways_in.sql")),
         (20_261_124_000_020, "relations", include_str!("../migrations/20261124000020_relations.sql")),
     ];

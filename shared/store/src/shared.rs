@@ -16,6 +16,8 @@ pub const OFFER: Statement<Offer> = statement!("offer");
 pub const CURRENT_APPOINTMENT: Statement<Current> = statement!("current_appointment");
 /// A block of what a key may spend. Parameters: keyed hash, window, quota, size of a block.
 pub const LEASE: Statement<Value> = statement!("lease");
+/// By which lookup key the database is kept; none yet: by this one. Parameter: its mark.
+pub const LOOKUP_KEY: Statement<String> = statement!("lookup_key");
 /// Opens a session. Parameters: who, document. No row when what it was opened with is good no more.
 pub const OPEN_SESSION: Statement<Value> = statement!("open_session");
 /// Begins an attempt to prove who one is. Parameters: now, lookup of the e-mail, address, limits where known, limits

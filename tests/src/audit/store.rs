@@ -16,11 +16,11 @@ async fn seals_are_copied_to_s3_once_and_locked_and_verify_from_there() {
     ada.get("/v1/patients").await.expect(200);
     sealed.seal().await;
 
-    let objects = sealed.app.gateway.ctx.seals.objects.clone().unwrap();
+    let objects = sealed.app.gateway.ctx.seals.as_ref().unwrap().objects.clone().unwrap();
     let names = objects.names().await.unwrap();
     let in_table = sealed.app.count("select count(*) from audit_seal").await.unsigned_abs();
     assert_eq!(names.first().map(String::as_str), Some("seal-00000000000000000001.txt"));
-    let key = sealed.app.gateway.ctx.seals.key.public();
+    let key = sealed.app.gateway.ctx.seals.as_ref().unwrap().key.public();
     let trail = Trail::new(sealed.app.pool().clone(), vec![key], Some(objects.clone()));
     let verify = async || trail.verify(Arc::new(|_, _| {})).await.unwrap();
     let found = verify().await;

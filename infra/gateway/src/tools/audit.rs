@@ -18,7 +18,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use runtime::config::Config;
 use runtime::host::StartError;
-use runtime::seals::{PublicKey, Seals, open};
+use runtime::seals::{PublicKey, Seals, open, trusted};
 
 use super::argument;
 use crate::{dev, private_database};
@@ -140,7 +140,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     Err(format!("the trail is not as it was written: {} findings", found.total).into())
 }
 
-/// The keys that are trusted: those given, or that of the configuration.
+/// The keys that are trusted: those given, or those of the configuration, also of before the last change of the master key.
 fn keys(arguments: &[String], config: &mut Config) -> Result<Vec<PublicKey>, StartError> {
     if let Some(given) = argument::<String>(arguments, "key")? {
         return Ok(given.split(',').map(PublicKey::from_base64).collect::<Result<_, _>>()?);
@@ -148,7 +148,7 @@ fn keys(arguments: &[String], config: &mut Config) -> Result<Vec<PublicKey>, Sta
     if config.is_development() {
         dev::keys::provide(config)?;
     }
-    Ok(vec![Seals::new(config)?.key.public()])
+    trusted(config)
 }
 
 /// Prints the public key of this configuration, for those who verify elsewhere.

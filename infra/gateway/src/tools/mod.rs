@@ -5,7 +5,7 @@ mod bench;
 pub mod client;
 mod dead_letters;
 mod import;
-mod rotate_keys;
+pub mod rotate_keys;
 mod seed;
 mod story;
 

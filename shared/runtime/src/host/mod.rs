@@ -19,11 +19,12 @@ use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::edge::rates::Rates;
 use crate::keys::Keys;
+use crate::lookup_key::Bound;
 use crate::mail::Mailer;
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::seals::Seals;
-use crate::{Ctx, Function, Parts, telemetry};
+use crate::{Ctx, Function, Manifest, Parts, telemetry};
 
 /// What stops a process from starting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,12 +32,18 @@ pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// The `main` of one function: a Lambda where the platform says so, an HTTP server elsewhere.
 pub fn main(function: Function) -> ExitCode {
     run(|config| async move {
-        let ctx = context(&config, Arc::new(standalone_deliver(&config)), standalone_subscriptions(&config)?)?;
+        let ctx = context(&config, &function.manifest()?)?;
         let app = assemble(&[function], &ctx)?;
-        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-            lambda::serve(function.name, app).await
-        } else {
-            native::serve(&config, app, native::stop_signal()).await
+        let serving = async {
+            if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+                lambda::serve(function.name, app).await
+            } else {
+                native::serve(&config, app, native::stop_signal()).await
+            }
+        };
+        tokio::select! {
+            served = serving => served,
+            refused = ctx.bound.refused() => Err(refused.into()),
         }
     })
 }
@@ -58,30 +65,40 @@ pub fn run<F: Future<Output = Result<(), StartError>>>(start: impl FnOnce(Config
     }
 }
 
-/// The context of a process, from its configuration alone.
+/// The context of a function that runs alone, from its configuration.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn context(
-    config: &Config, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
-) -> Result<Ctx, StartError> {
+pub fn context(config: &Config, manifest: &Manifest) -> Result<Ctx, StartError> {
     let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
     let db: Arc<dyn Db> = Arc::new(Pg::with_role(url, config.database_pool, config.database_role.as_deref())?);
-    context_over(config, db, Arc::new(Clock::default()), deliver, subscriptions)
+    let seals = manifest.secrets.iter().any(|name| name == "CARNET_SEAL_KEY");
+    let seals = seals.then(|| Seals::new(config)).transpose()?;
+    let (deliver, subscriptions) = (Arc::new(standalone_deliver(config)), standalone_subscriptions(config)?);
+    parts(config, db, Arc::new(Clock::default()), Keys::of(config)?, seals, deliver, subscriptions)
 }
 
-/// The context of a process over a database that is already chosen.
+/// The context of a process of all functions, over a database that is already chosen.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
 pub fn context_over(
     config: &Config, db: Arc<dyn Db>, clock: Arc<Clock>, deliver: Arc<dyn Deliver>, subscriptions: Vec<Subscription>,
 ) -> Result<Ctx, StartError> {
+    parts(config, db, clock, Keys::of(config)?, Some(Seals::new(config)?), deliver, subscriptions)
+}
+
+fn parts(
+    config: &Config, db: Arc<dyn Db>, clock: Arc<Clock>, keys: Keys, seals: Option<Seals>, deliver: Arc<dyn Deliver>,
+    subscriptions: Vec<Subscription>,
+) -> Result<Ctx, StartError> {
+    let bound = Arc::new(Bound::new(db, &keys));
     Ok(Ctx::new(Parts {
-        db,
+        db: bound.clone(),
+        bound,
         clock,
-        keys: Keys::of(config)?,
-        seals: Seals::new(config)?,
+        keys,
+        seals,
         passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         openid: Providers::from_config(config)?,

@@ -37,7 +37,8 @@ pub(super) async fn measure(bench: &Bench, rows: i64, report: &mut Report) -> Re
     seal().await?;
     report.figure(format!("audit: sealing {rows} rows"), rows as f64 / began.elapsed().as_secs_f64(), "rows/s");
 
-    let trail = Trail::new(bench.pool.clone(), vec![gateway.ctx.seals.key.public()], gateway.ctx.seals.objects.clone());
+    let seals = gateway.ctx.seals.as_ref().ok_or("nothing is sealed here")?;
+    let trail = Trail::new(bench.pool.clone(), vec![seals.key.public()], seals.objects.clone());
     let began = Instant::now();
     let found = trail.verify(Arc::new(|_, _| {})).await?;
     let rate = found.rows as f64 / began.elapsed().as_secs_f64();
