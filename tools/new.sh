@@ -16,7 +16,7 @@ routes:
   - { method: GET, path: /v1/$name, access: account.read }
 memory_mib: 128
 timeout_seconds: 10
-secrets: [DATABASE_URL, CARNET_SIGNING_KEY, CARNET_MASTER_KEY]
+secrets: [DATABASE_URL, CARNET_VERIFYING_KEYS, CARNET_LOOKUP_KEY]
 YAML
 cat >"functions/$name/README.md" <<MD
 # $name

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use runtime::config::Config;
 use serde_json::Value;
+
+use crate::support::database;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -80,6 +83,95 @@ fn every_function_has_its_manifest_readme_and_one_line_of_main() {
         let manifest: runtime::Manifest =
             serde_norway::from_str(&std::fs::read_to_string(folder.join("function.yaml")).unwrap()).unwrap();
         assert_eq!(manifest.name, name);
+    }
+}
+
+/// A value for every secret there is.
+fn all_secrets() -> BTreeMap<&'static str, String> {
+    let (signing, master) = database::keys().clone();
+    let (seal, verifying) = (runtime::seals::SealKey::generate().unwrap(), database::verifying());
+    let known = Config::read(|_| None).unwrap().secrets();
+    let value = |name| match name {
+        "DATABASE_URL" => "postgres://localhost/x".into(),
+        "CARNET_SIGNING_KEY" => signing.clone(),
+        "CARNET_MASTER_KEY" | "CARNET_LOOKUP_KEY" => master.clone(),
+        "CARNET_SEAL_KEY" => seal.clone(),
+        "CARNET_VERIFYING_KEYS" => verifying.clone(),
+        // Nobody needs these to start.
+        _ => String::new(),
+    };
+    known.into_iter().map(|(name, _)| (name, value(name))).collect()
+}
+
+/// The whole run proves that the manifests name enough: together as alone, a function has the keys of its manifest only.
+#[tokio::test]
+async fn every_function_starts_with_the_secrets_of_its_manifest_and_without_one_of_them_it_names_it() {
+    let all = all_secrets();
+    let start = |names: &[&String], manifest: &runtime::Manifest| {
+        let given = |name: &str| all.get(name).filter(|value| !value.is_empty() && names.iter().any(|it| *it == name));
+        let context = runtime::host::context(&Config::read(|name| given(name).cloned()).unwrap(), manifest);
+        context.map_err(|error| error.to_string())
+    };
+    for function in gateway::registry::FUNCTIONS {
+        let (name, manifest) = (function.name, function.manifest().unwrap());
+        for secret in manifest.secrets.iter().chain(&manifest.optional_secrets) {
+            assert!(all.contains_key(secret.as_str()), "{name}: {secret} is no secret");
+        }
+        let needed: Vec<&String> = manifest.secrets.iter().collect();
+        let ctx = start(&needed, &manifest).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // Of everything there is, it takes no more either.
+        let every = Config::read(|name| all.get(name).filter(|value| !value.is_empty()).cloned()).unwrap();
+        let rich = runtime::host::context(&every, &manifest).unwrap();
+        for (secret, given) in rich.config.secrets() {
+            assert!(!given || manifest.names(secret), "{name} holds {secret}");
+        }
+        for ctx in [&ctx, &rich] {
+            assert_eq!(ctx.seals.is_some(), manifest.names("CARNET_SEAL_KEY"), "{name}");
+            assert_eq!(ctx.keys.fingerprint(b"x").is_ok(), manifest.names("CARNET_LOOKUP_KEY"), "{name}");
+            assert_eq!(ctx.keys.master_id().is_ok(), manifest.names("CARNET_MASTER_KEY"), "{name}");
+        }
+        for secret in &needed {
+            let others: Vec<&String> = needed.iter().copied().filter(|other| other != secret).collect();
+            let error = start(&others, &manifest).map(drop).unwrap_err();
+            assert!(error.contains(secret.as_str()), "{name} without {secret}: {error}");
+        }
+    }
+}
+
+#[test]
+fn no_manifest_names_a_secret_that_its_code_does_not_use() {
+    let text = |folder: &Path| {
+        let files = std::fs::read_dir(folder.join("src")).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|file| std::fs::read_to_string(file).unwrap()).collect::<String>()
+    };
+    let opens = ["keys.owner(", "new_owner(", "open(&ctx.keys", "sealed(&ctx.keys", "name_of(", "::open(&ctx.keys"];
+    let issues = ["keys.issue(", "sessions::open(", "sessions::{", "Tokens::new("];
+    let looks_up = ["fingerprint(", "lookup(", "link_token(", "link_id(", "new_code(", "hash_code(", "Attempt::"];
+    for function in gateway::registry::FUNCTIONS {
+        let (name, manifest) = (function.name, function.manifest().unwrap());
+        let code = text(&root().join("functions").join(name));
+        let uses = |ways: &[&str]| ways.iter().any(|way| code.contains(way));
+        let guarded = manifest.routes.iter().any(|route| !route.public);
+        let signs = manifest.names("CARNET_SIGNING_KEY");
+        let expected = [
+            ("CARNET_MASTER_KEY", uses(&opens)),
+            ("CARNET_MASTER_KEYS_BEFORE", uses(&opens)),
+            ("CARNET_SIGNING_KEY", uses(&issues)),
+            ("CARNET_SIGNING_KEYS_BEFORE", signs),
+            ("CARNET_VERIFYING_KEYS", guarded && !signs),
+            // Requests are counted under keyed hashes.
+            ("CARNET_LOOKUP_KEY", !manifest.routes.is_empty() || uses(&looks_up)),
+            ("CARNET_SEAL_KEY", uses(&["ctx.seals"])),
+            ("SMTP_URL", uses(&["ctx.mail"])),
+            ("OPENID_PROVIDERS", uses(&["ctx.openid"])),
+            ("EVENTS_SECRET", function.events.is_some()),
+            ("AWS_SECRET_ACCESS_KEY", uses(&opens) || uses(&["ctx.seals"])),
+            ("DATABASE_URL", true),
+        ];
+        for (secret, used) in expected {
+            assert_eq!(manifest.names(secret), used, "{name}: {secret}");
+        }
+        assert_eq!(expected.len(), all_secrets().len(), "every secret there is");
     }
 }
 

@@ -47,6 +47,7 @@ impl Running {
             .env("CARNET_STATE", database::scratch().join("state").join(&port))
             .envs([("DATABASE_URL", url), ("CARNET_SIGNING_KEY", signing), ("CARNET_MASTER_KEY", master)])
             .envs([("PORT", port.as_str()), ("BIND", "127.0.0.1"), ("RUST_LOG", "error")])
+            .envs([("CARNET_VERIFYING_KEYS", database::verifying().as_str()), ("CARNET_LOOKUP_KEY", master)])
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

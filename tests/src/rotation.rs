@@ -27,7 +27,10 @@ async fn said(url: &str, variables: &[(&str, &str)]) -> String {
     let (signing, _) = database::keys();
     let mut process = gateway_process();
     process.envs([("DATABASE_URL", url), ("CARNET_SIGNING_KEY", signing.as_str()), ("PORT", "0")]);
-    process.envs([("BIND", "127.0.0.1")]).envs(variables.iter().copied()).kill_on_drop(true);
+    process
+        .envs([("BIND", "127.0.0.1"), ("CARNET_VERIFYING_KEYS", &database::verifying())])
+        .envs(variables.iter().copied())
+        .kill_on_drop(true);
     let ended = tokio::time::timeout(std::time::Duration::from_secs(30), process.output()).await;
     let output = ended.expect("it does not serve").unwrap();
     assert!(!output.status.success());
@@ -160,8 +163,9 @@ fn a_master_key_of_kms_derives_no_seal_key_and_only_who_seals_needs_one() {
     let config = database::config(&[(MASTER, "aws-kms:key?region=eu-west-3")]);
     let error = runtime::seals::Seals::new(&config).map(drop).unwrap_err().to_string();
     assert_eq!(error, "CARNET_SEAL_KEY: is missing");
-    let master = new_master();
+    let (master, verifying) = (new_master(), database::verifying());
     let pairs = [
+        ("CARNET_VERIFYING_KEYS", verifying.as_str()),
         (MASTER, "aws-kms:key?region=eu-west-3"),
         (LOOKUP, &master),
         ("DATABASE_URL", "postgres://localhost/x"),

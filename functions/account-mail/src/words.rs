@@ -1,7 +1,7 @@
 //! The words of a letter: text and HTML, in the account's language. The subject says nothing of anybody.
 
 use domain::letter::LetterKind;
-use minijinja::{Environment, context};
+use minijinja::{Environment, Error, ErrorKind, context};
 use runtime::mail::Mail;
 use runtime::{Ctx, texts};
 
@@ -10,12 +10,14 @@ use crate::Letter;
 /// The mail.
 ///
 /// # Errors
-/// When a template is broken, which a test forbids.
+/// When a template is broken, which a test forbids, or there is no key for links.
 pub(crate) fn mail(letter: &Letter, to: String, ctx: &Ctx) -> Result<Mail, minijinja::Error> {
     let (lang, kind) = (letter.language, letter.kind.name());
     let word = |key: &str| texts::text(lang, key, &[]);
     let subject = word(&format!("letter-subject-{kind}"));
-    let token = letter.kind.purpose().zip(letter.link_id).map(|(purpose, id)| ctx.keys.link_token(purpose.name(), id));
+    let token = letter.kind.purpose().zip(letter.link_id);
+    let token = token.map(|(purpose, id)| ctx.keys.link_token(purpose.name(), id)).transpose();
+    let token = token.map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
     let config = &ctx.config;
     let link = config.public_url.as_ref().map(|base| match &token {
         // After the fragment: neither in a server's log nor told to another site.

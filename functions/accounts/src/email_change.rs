@@ -57,8 +57,8 @@ pub(crate) async fn ask(State(ctx): State<Ctx>, actor: Actor, Input(wish): Input
     let own = own::confirmed(&ctx, &actor, "password", wish.password).await?;
     let present = own.contact(&ctx).await?;
     let contact = Contact { email: wish.email.into(), phone: present.phone };
-    let lookup = ctx.keys.lookup("email", &contact.email);
-    if lookup == ctx.keys.lookup("email", &present.email) {
+    let lookup = ctx.keys.lookup("email", &contact.email)?;
+    if lookup == ctx.keys.lookup("email", &present.email)? {
         return Err(Problem::new(Kind::FieldInvalid).field("email").hint("email-same"));
     }
     let key = own.wrapped_key.as_deref().ok_or(KeyError::Erased)?;

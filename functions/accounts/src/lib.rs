@@ -98,9 +98,9 @@ async fn sign_up(
     let (patient_key, identity_sealed) = identity.sealed(&ctx.keys, patient).await?;
     let document = json!({
         "account": account, "account_key": account_key, "contact": contact_sealed,
-        "email_lookup": ctx.keys.lookup("email", &contact.email), "password_hash": password_hash,
+        "email_lookup": ctx.keys.lookup("email", &contact.email)?, "password_hash": password_hash,
         "language": lang, "patient": patient, "patient_key": patient_key, "identity": identity_sealed,
-        "twin_lookup": identity.twin(&ctx.keys),
+        "twin_lookup": identity.twin(&ctx.keys)?,
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
         "link": Uuid::now_v7(), "link_until": now + VERIFY_LIFE,
     });

@@ -36,7 +36,7 @@ pub(crate) async fn ask_reset(
     State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, Input(given): Input<Forgotten>,
 ) -> Result<StatusCode, Problem> {
     let now = ctx.now();
-    let lookup = ctx.keys.lookup("email", &given.email);
+    let lookup = ctx.keys.lookup("email", &given.email)?;
     let who = anonymous(request, address, now);
     ctx.db.one(&ASK_RESET, params![who, Uuid::now_v7(), lookup, now + RESET_LIFE]).await?;
     Ok(StatusCode::ACCEPTED)

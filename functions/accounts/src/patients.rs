@@ -94,7 +94,7 @@ pub(crate) async fn add(
     let identity = Identity::new(&new.given_name, &new.family_name, birth_date);
     let (wrapped_key, sealed) = identity.sealed(&ctx.keys, id).await?;
     let document = json!({
-        "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys),
+        "id": id, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(&ctx.keys)?,
         "private_from": step(birth_date, Change::PrivateMessages), "adult_from": step(birth_date, Change::Independence),
     });
     let row = ctx.db.one(&ADD_PATIENT, params![actor.who(now), document]).await.map_err(|error| {

@@ -27,8 +27,12 @@ pub(crate) struct Token {
 impl Token {
     /// The row it names, if it was made for one of these.
     pub(crate) fn open(&self, ctx: &Ctx, purposes: &[Purpose]) -> Result<(Uuid, Purpose), Problem> {
-        let named = |purpose: &Purpose| ctx.keys.link_id(purpose.name(), &self.token).map(|id| (id, *purpose));
-        purposes.iter().find_map(named).ok_or_else(invalid)
+        for purpose in purposes {
+            if let Some(id) = ctx.keys.link_id(purpose.name(), &self.token)? {
+                return Ok((id, *purpose));
+            }
+        }
+        Err(invalid())
     }
 }
 

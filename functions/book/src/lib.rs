@@ -126,7 +126,7 @@ async fn book_or_hold(
         key,
         status,
         now,
-        hash: ctx.keys.fingerprint(&serde_json::to_vec(&wish).unwrap_or_default()),
+        hash: ctx.keys.fingerprint(&serde_json::to_vec(&wish).unwrap_or_default())?,
     };
     let booked = match load_and_decide(ctx, &request, wish).await {
         Ok((document, patient)) => write(ctx, &request, document, patient).await.map_err(about)?,

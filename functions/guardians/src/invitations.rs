@@ -93,7 +93,7 @@ enum Acceptance {
 pub(crate) async fn accept(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<GuardianCode>,
 ) -> Result<(StatusCode, Json<Guardian>), Problem> {
-    let hash = hash_code(&ctx.keys, &given.code);
+    let hash = hash_code(&ctx.keys, &given.code)?;
     let now = ctx.now();
     let accepted = ctx.db.one(&ACCEPT, params![actor.who(now), hash]).await.map_err(|error| not_taken(error, now))?;
     match accepted {

@@ -145,7 +145,7 @@ pub(crate) async fn accept(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<MemberCode>,
 ) -> Result<(StatusCode, Json<Member>), Problem> {
     let now = ctx.now();
-    let parameters = params![actor.who(now), hash_code(&ctx.keys, &given.code), Uuid::now_v7()];
+    let parameters = params![actor.who(now), hash_code(&ctx.keys, &given.code)?, Uuid::now_v7()];
     let accepted = ctx.db.one(&ACCEPT, parameters).await.map_err(|error| not_taken(error, now))?;
     match accepted {
         Acceptance::Accepted { member } => Ok((StatusCode::CREATED, Json(member))),

@@ -96,7 +96,7 @@ pub(crate) async fn add(
     let (codes, hashes) = new_recovery_codes(&ctx.keys, actor.account)?;
     let document = json!({
         "id": id, "secret": sealed, "counter": registered.counter,
-        "credential_lookup": ctx.keys.fingerprint(&registered.credential),
+        "credential_lookup": ctx.keys.fingerprint(&registered.credential)?,
     });
     let added = ctx.db.optional(&ADD, params![actor.who(now), document, hashes]).await;
     let added = added.map_err(|error| match error {

@@ -129,7 +129,7 @@ pub(crate) async fn answer(
         let trace = params![who.clone(), ticket.clone(), provider.name(), provider.kind().name()];
         ctx.db.one(&REFUSE, trace).await.map_or_else(Problem::from, |_| problem)
     };
-    let attempt = Attempt::of(&ctx.keys, provider, &given.ticket);
+    let attempt = Attempt::of(&ctx.keys, provider, &given.ticket)?;
     let ours = attempt.is_of_state(&given.state) && given.iss.as_deref().is_none_or(|iss| provider.is_issuer(iss));
     let tried = if ours { ctx.db.optional(&TRY, params![ticket.clone(), provider.name(), now]).await? } else { None };
     let Some(tried) = tried else { return Err(refuse(Problem::new(Kind::SignInRefused)).await) };
@@ -225,13 +225,13 @@ async fn prepare_account(
             let (patient_key, sealed) = person.sealed(&ctx.keys, patient).await?;
             wish["patient_key"] = json!(patient_key);
             wish["identity"] = json!(sealed);
-            wish["twin_lookup"] = json!(person.twin(&ctx.keys));
+            wish["twin_lookup"] = json!(person.twin(&ctx.keys)?);
             wish["private_from"] = json!(step(person.birth_date, Change::PrivateMessages));
             wish["adult_from"] = json!(step(person.birth_date, Change::Independence));
             if let Some(email) = pivot.email {
                 let contact = Contact { email: email.into(), phone: None };
                 wish["contact"] = json!(contact.resealed(&ctx.keys, account, &key).await?);
-                wish["email_lookup"] = json!(ctx.keys.lookup("email", &contact.email));
+                wish["email_lookup"] = json!(ctx.keys.lookup("email", &contact.email)?);
             }
         }
     }

@@ -86,7 +86,7 @@ async fn begin(
     ctx: &Ctx, provider: &Provider, who: Value, now: Timestamp,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     let (ticket, hash) = ctx.keys.new_token()?;
-    let attempt = Attempt::of(&ctx.keys, provider, &ticket);
+    let attempt = Attempt::of(&ctx.keys, provider, &ticket)?;
     let authorize_url = provider.authorize_url(&attempt, now).await?;
     ctx.db.one(&START, params![who, hash, provider.name(), now + ATTEMPT_LIFE]).await?;
     let state = attempt.state().to_owned();

@@ -90,7 +90,7 @@ async fn tried(
         let failed = || Problem::new(Kind::SignInFailed);
         let state = Ceremony::SignIn.take(ctx, given.ceremony).await?.ok_or_else(failed)?;
         let (account, credential) = passkeys.claimed(&given.credential).map_err(|_| failed())?;
-        let lookup = ctx.keys.fingerprint(&credential);
+        let lookup = ctx.keys.fingerprint(&credential)?;
         let claimed = ctx.db.optional(&PASSKEY, params![account.as_uuid(), lookup, ctx.now()]).await?;
         let claimed = claimed.ok_or_else(failed)?;
         whose = Some(account);

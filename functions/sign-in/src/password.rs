@@ -55,7 +55,7 @@ struct Credentials {
 pub(crate) async fn sign_in(
     State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, device: Device, Input(given): Input<SignIn>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let lookup = ctx.keys.lookup("email", &given.email);
+    let lookup = ctx.keys.lookup("email", &given.email)?;
     let attempt = Attempt::at_sign_in(&ctx, address, &lookup).await?;
     let (found, outcome) = tried(&ctx, (request, address, device), &lookup, given, &attempt).await;
     let problem = match outcome {

@@ -97,7 +97,7 @@ pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx:
     // Two gateways may start at once.
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('carnet fixtures', 0))").execute(&mut *work).await?;
     let known: HashSet<String> = sqlx::query_scalar(include_str!("../sql/fixtures/known.sql"))
-        .bind(people(&families, keys))
+        .bind(people(&families, keys)?)
         .fetch_all(&mut *work)
         .await?
         .into_iter()
@@ -119,11 +119,12 @@ pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx:
     })
 }
 
-fn people(families: &[Family], keys: &Keys) -> Value {
-    json!(families.iter().map(|family| json!({
-        "email_lookup": keys.lookup("email", &family.email),
+fn people(families: &[Family], keys: &Keys) -> Result<Value, sqlx::Error> {
+    let people = families.iter().map(|family| Ok(json!({
+        "email_lookup": keys.lookup("email", &family.email).map_err(unusable)?,
         "ids": family.members.iter().map(|member| family.patient_id(member)).chain([family.account_id()]).collect::<Vec<_>>(),
-    })).collect::<Vec<_>>())
+    })));
+    people.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
 /// The rows of accounts, patients and guardianships that are not there yet. A family whose e-mail is somebody's already is
@@ -134,7 +135,7 @@ async fn new_people(families: &[Family], known: &HashSet<String>, keys: &Keys) -
     for family in families {
         let account = AccountId::from_uuid(family.account_id());
         if !is_known(&account.as_uuid()) {
-            let email_lookup = keys.lookup("email", &family.email);
+            let email_lookup = keys.lookup("email", &family.email).map_err(unusable)?;
             if known.contains(&email_lookup) {
                 continue;
             }
@@ -154,7 +155,7 @@ async fn new_people(families: &[Family], known: &HashSet<String>, keys: &Keys) -
             let identity = member.identity()?;
             let (wrapped_key, sealed) = identity.sealed(keys, patient).await.map_err(unusable)?;
             patients.push(json!({
-                "id": patient, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(keys),
+                "id": patient, "wrapped_key": wrapped_key, "identity": sealed, "twin_lookup": identity.twin(keys).map_err(unusable)?,
                 "private_from": step(identity.birth_date, Change::PrivateMessages),
                 "adult_from": step(identity.birth_date, Change::Independence),
             }));

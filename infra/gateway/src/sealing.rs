@@ -86,7 +86,7 @@ pub async fn seal_clear(pool: &PgPool, keys: &Keys) -> Result<Done, SealingError
             let ClearAccount { id, email, phone } = serde_json::from_value(row)?;
             let contact = Contact { email, phone };
             let (key, text) = contact.sealed(keys, id).await?;
-            let lookup = keys.lookup("email", &contact.email);
+            let lookup = keys.lookup("email", &contact.email)?;
             Ok::<_, SealingError>(json!({"id": id, "wrapped_key": key, "contact": text, "email_lookup": lookup}))
         }));
         done.changed += write(pool, SEAL_ACCOUNTS, sealed.await?).await?;
@@ -101,7 +101,7 @@ pub async fn seal_clear(pool: &PgPool, keys: &Keys) -> Result<Done, SealingError
         for row in rows {
             let ClearPatient { id, wrapped_key, identity } = serde_json::from_value(row)?;
             match identity.resealed(keys, id, &wrapped_key).await {
-                Ok(text) => sealed.push(json!({"id": id, "identity": text, "twin_lookup": identity.twin(keys)})),
+                Ok(text) => sealed.push(json!({"id": id, "identity": text, "twin_lookup": identity.twin(keys)?})),
                 Err(KeyError::DoesNotOpen) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -119,15 +119,16 @@ pub async fn seal_clear(pool: &PgPool, keys: &Keys) -> Result<Done, SealingError
 /// As [`SealingError`]; what was done before stays done.
 pub async fn rewrap(pool: &PgPool, keys: &Keys, progress: &dyn Fn(u64, u64)) -> Result<Done, SealingError> {
     let mut done = Done::default();
+    let master = keys.master_id()?;
     let mut all = 0_u64;
     for [count, ..] in WRAPPED {
-        let count: i64 = sqlx::query_scalar(count).bind(keys.master_id()).fetch_one(pool).await?;
+        let count: i64 = sqlx::query_scalar(count).bind(master).fetch_one(pool).await?;
         all += count.unsigned_abs();
     }
     for [_, next, change] in WRAPPED {
         let mut after = Uuid::nil();
         loop {
-            let rows = sqlx::query_as(next).bind(keys.master_id()).bind(after).bind(BATCH);
+            let rows = sqlx::query_as(next).bind(master).bind(after).bind(BATCH);
             let rows: Vec<(Uuid, String)> = rows.fetch_all(pool).await?;
             let Some((last, _)) = rows.last() else { break };
             after = *last;

@@ -21,12 +21,15 @@ pub fn new_code(keys: &Keys) -> Result<(String, String), KeyError> {
     // Each of the token's characters stands for six random bits; five of them are used.
     let code: String =
         token.bytes().take(LENGTH).map(|letter| char::from(ALPHABET[usize::from(six_bits(letter) % 32)])).collect();
-    let hash = hash_code(keys, &code);
+    let hash = hash_code(keys, &code)?;
     Ok((code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-"), hash))
 }
 
 /// The hash of a code as somebody typed it: case, blanks and dashes do not count, nor O for 0, I or L for 1.
-pub fn hash_code(keys: &Keys, typed: &str) -> String {
+///
+/// # Errors
+/// As [`Keys::fingerprint`].
+pub fn hash_code(keys: &Keys, typed: &str) -> Result<String, KeyError> {
     let code: String = typed
         .chars()
         .filter(char::is_ascii_alphanumeric)
@@ -69,9 +72,9 @@ mod tests {
         let (code, hash) = new_code(&keys).unwrap();
         assert_eq!(code.len(), 14);
         assert!(code.split('-').all(|group| group.len() == 4), "{code}");
-        assert_eq!(hash_code(&keys, &code), hash);
+        assert_eq!(hash_code(&keys, &code).unwrap(), hash);
         let typed = format!(" {} ", code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l"));
-        assert_eq!(hash_code(&keys, &typed), hash);
+        assert_eq!(hash_code(&keys, &typed).unwrap(), hash);
         assert_ne!(new_code(&keys).unwrap().1, hash);
         assert!(!hash.contains(&code.replace('-', "")));
     }

@@ -13,6 +13,9 @@ pub enum Environment {
     Production,
 }
 
+/// Stands for all three of AWS: one is of no use without the others.
+const AWS_SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+
 /// A variable that is missing or not understood.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: {problem}")]
@@ -70,6 +73,8 @@ pub struct Config {
     /// `CARNET_SIGNING_KEYS_BEFORE`: earlier signing keys (PKCS#8), or their public halves, comma-separated: what they
     /// signed is still good. Ten minutes after the change they may go.
     pub signing_keys_before: Option<String>,
+    /// `CARNET_VERIFYING_KEYS`: public halves of the keys that sign, comma-separated, for functions that sign nothing.
+    pub verifying_keys: Option<String>,
     /// `CARNET_MASTER_KEY`: wraps every person's key: 32 bytes in base64, or `aws-kms:KEY?region=…`, one that never leaves AWS.
     pub master_key: Option<String>,
     /// `CARNET_MASTER_KEYS_BEFORE`: earlier master keys, comma-separated, which still unwrap until `just rotate-keys` is done.
@@ -140,6 +145,7 @@ impl Config {
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
             signing_keys_before: get("CARNET_SIGNING_KEYS_BEFORE"),
+            verifying_keys: get("CARNET_VERIFYING_KEYS"),
             master_key: get("CARNET_MASTER_KEY"),
             master_keys_before: get("CARNET_MASTER_KEYS_BEFORE"),
             lookup_key: get("CARNET_LOOKUP_KEY"),
@@ -160,6 +166,41 @@ impl Config {
             consumer_url: get("CONSUMER_URL"),
             edges: Settings::read(&get, development)?,
         })
+    }
+
+    /// What is to be kept from who does not need it, by the names of the variables, and whether it is given.
+    pub fn secrets(&self) -> Vec<(&'static str, bool)> {
+        let mut copy = self.clone();
+        let mut secrets: Vec<_> = copy.secret_texts().map(|(name, text)| (name, text.is_some())).into();
+        secrets.push((AWS_SECRET, self.aws.is_some()));
+        secrets
+    }
+
+    /// The same without the secrets that are not named: who does not have them gives none away.
+    #[must_use]
+    pub fn only(&self, named: &dyn Fn(&str) -> bool) -> Self {
+        let mut copy = self.clone();
+        for (name, text) in copy.secret_texts() {
+            text.take_if(|_| !named(name));
+        }
+        copy.aws.take_if(|_| !named(AWS_SECRET));
+        copy
+    }
+
+    fn secret_texts(&mut self) -> [(&'static str, &mut Option<String>); 11] {
+        [
+            ("DATABASE_URL", &mut self.database_url),
+            ("EVENTS_SECRET", &mut self.events_secret),
+            ("SMTP_URL", &mut self.smtp_url),
+            ("CARNET_SIGNING_KEY", &mut self.signing_key),
+            ("CARNET_SIGNING_KEYS_BEFORE", &mut self.signing_keys_before),
+            ("CARNET_VERIFYING_KEYS", &mut self.verifying_keys),
+            ("CARNET_MASTER_KEY", &mut self.master_key),
+            ("CARNET_MASTER_KEYS_BEFORE", &mut self.master_keys_before),
+            ("CARNET_LOOKUP_KEY", &mut self.lookup_key),
+            ("CARNET_SEAL_KEY", &mut self.seal_key),
+            ("OPENID_PROVIDERS", &mut self.openid_providers),
+        ]
     }
 
     /// The bare address that mail is sent from.

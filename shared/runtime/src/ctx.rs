@@ -4,10 +4,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use store::Db;
 
+use crate::Manifest;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
 use crate::edge::rates::Rates;
+use crate::host::SEAL;
 use crate::keys::Keys;
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
@@ -15,9 +17,15 @@ use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::seals::Seals;
 
-/// What a handler may use. Cloning is one reference count.
+/// What a handler may use. Cloning is a few reference counts.
 #[derive(Clone)]
-pub struct Ctx(Arc<Parts>);
+pub struct Ctx {
+    /// Signing, sealing and password hashing: the keys that were given.
+    pub keys: Arc<Keys>,
+    /// Sealing of the audit trail; none where nothing is sealed.
+    pub seals: Option<Arc<Seals>>,
+    parts: Arc<Parts>,
+}
 
 /// The parts of a [`Ctx`].
 pub struct Parts {
@@ -28,9 +36,9 @@ pub struct Parts {
     /// The clock.
     pub clock: Arc<Clock>,
     /// Signing, sealing and password hashing.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// Sealing of the audit trail; none where nothing is sealed.
-    pub seals: Option<Seals>,
+    pub seals: Option<Arc<Seals>>,
     /// Who we are to a browser that keeps passkeys; none without a public address.
     pub passkeys: Option<Passkeys>,
     /// The way out for e-mail.
@@ -50,7 +58,18 @@ pub struct Parts {
 impl Ctx {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self { keys: parts.keys.clone(), seals: parts.seals.clone(), parts: Arc::new(parts) }
+    }
+
+    /// The same for one function among others of a process: with the keys that its manifest names, and no others.
+    #[must_use]
+    pub fn only(&self, manifest: &Manifest) -> Self {
+        let named = |secret: &str| manifest.names(secret);
+        Self {
+            keys: Arc::new(self.keys.only(&named)),
+            seals: self.seals.clone().filter(|_| named(SEAL)),
+            parts: self.parts.clone(),
+        }
     }
 
     /// The current instant.
@@ -62,6 +81,6 @@ impl Ctx {
 impl Deref for Ctx {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }

@@ -51,12 +51,22 @@ pub struct Manifest {
     pub memory_mib: u32,
     /// Longest run, in seconds.
     pub timeout_seconds: u32,
-    /// Environment variables that hold secrets.
+    /// Environment variables of keys and secrets that it does not start without. It is given no others, but those below.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// Those that it also uses where they are set.
+    #[serde(default)]
+    pub optional_secrets: Vec<String>,
     /// What it may do to which table.
     #[serde(default)]
     pub grants: std::collections::BTreeMap<String, Vec<Grant>>,
+}
+
+impl Manifest {
+    /// Whether the function is given that variable.
+    pub fn names(&self, secret: &str) -> bool {
+        self.secrets.iter().chain(&self.optional_secrets).any(|name| name == secret)
+    }
 }
 
 /// A public route.

@@ -1,9 +1,12 @@
 //! Every secret of the process: signing of access tokens, sealing of what is sensitive, lookups, hashing of passwords.
 
+mod given;
 mod kms;
 mod links;
 mod sealing;
 mod tokens;
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64_URL};
@@ -14,20 +17,18 @@ use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use uuid::Uuid;
 
+pub use given::is_service;
 pub use sealing::{LocalMaster, MasterKey, OwnerKey};
 pub use tokens::{ACCESS_TOKEN_LIFE, CLOCK_SKEW, Claims, Jwk};
 
 use crate::config::Config;
 use crate::passwords::Passwords;
-use kms::Kms;
-use links::Links;
+use given::{LOOKUP, Lookups, MASTER, SIGNING, VERIFYING};
 use tokens::Tokens;
 
 /// Life of a session in all.
 pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Least length of the lookup key, in bytes.
-const LEAST_LOOKUP_KEY: usize = 32;
 /// What a database remembers of the lookup key: its fingerprint of this.
 const LOOKUP_MARK: &[u8] = b"carnet lookup key mark 1";
 
@@ -63,69 +64,48 @@ pub enum KeyError {
     Failed(&'static str),
 }
 
-/// Every secret of the process.
+/// The keys of a process or of one function: those it was given, and no others. Cloning is a few reference counts.
+#[derive(Clone)]
 pub struct Keys {
-    tokens: Tokens,
-    master: Box<dyn MasterKey>,
-    lookups: hmac::Key,
-    links: Links,
-    passing: OwnerKey,
-    passwords: Passwords,
+    tokens: Option<Tokens>,
+    master: Option<Arc<dyn MasterKey>>,
+    lookups: Option<Arc<Lookups>>,
+    passwords: Arc<Passwords>,
 }
 
 impl Keys {
-    /// From the configuration: `CARNET_SIGNING_KEY`, `CARNET_SIGNING_KEYS_BEFORE`, `CARNET_MASTER_KEY`,
-    /// `CARNET_MASTER_KEYS_BEFORE`, `CARNET_LOOKUP_KEY`.
+    /// Every key of the configuration: `CARNET_SIGNING_KEY`, `CARNET_SIGNING_KEYS_BEFORE`, `CARNET_VERIFYING_KEYS`,
+    /// `CARNET_MASTER_KEY`, `CARNET_MASTER_KEYS_BEFORE`, `CARNET_LOOKUP_KEY`.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] names the one that is missing or wrong.
+    /// Names the one that is missing or wrong.
     pub fn of(config: &Config) -> Result<Self, KeyError> {
-        let given = |text: &Option<String>, name| text.clone().ok_or(KeyError::Missing(name));
-        let signing = decode(&given(&config.signing_key, "CARNET_SIGNING_KEY")?, "CARNET_SIGNING_KEY")?;
-        let before = config.signing_keys_before.iter().flat_map(|all| all.split(','));
-        let before = before.map(|key| decode(key, "CARNET_SIGNING_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
-        let present = given(&config.master_key, "CARNET_MASTER_KEY")?;
-        let earlier = config.master_keys_before.iter().flat_map(|all| all.split(','));
-        let mut masters = earlier.map(|key| decode(key, "CARNET_MASTER_KEYS_BEFORE")).collect::<Result<Vec<_>, _>>()?;
-        let master: Box<dyn MasterKey> = if let Some(kms) = present.strip_prefix(kms::SCHEME) {
-            let before = if masters.is_empty() { None } else { Some(LocalMaster::new(&masters)?) };
-            Box::new(Kms::new(kms, config.aws.as_ref(), before)?)
-        } else {
-            masters.insert(0, decode(&present, "CARNET_MASTER_KEY")?);
-            Box::new(LocalMaster::new(&masters)?)
-        };
-        // Lookups must survive every change of the master key: they hang on it only as long as there was never another.
-        let lookups = match (&config.lookup_key, masters.as_slice()) {
-            (Some(key), _) => decode(key, "CARNET_LOOKUP_KEY")?,
-            (None, [only]) if config.master_keys_before.is_none() => only.clone(),
-            (None, _) => return Err(KeyError::LookupsUnsaid),
-        };
-        if lookups.len() < LEAST_LOOKUP_KEY {
-            return Err(KeyError::Unusable("CARNET_LOOKUP_KEY"));
-        }
-        Self::new(&signing, &before, master, &lookups)
+        Self::those(config, &|_| true)
     }
 
-    /// From the secrets themselves: an Ed25519 private key (PKCS#8), keys that signed before (private or public), a master
-    /// key, and the bytes that lookups are keyed with.
+    /// Those keys whose variables are named. `CARNET_SIGNING_KEY` also verifies; `CARNET_VERIFYING_KEYS` only does that.
     ///
     /// # Errors
     /// As [`Keys::of`].
-    pub fn new(
-        signing_pkcs8: &[u8], signing_before: &[Vec<u8>], master: Box<dyn MasterKey>, lookups: &[u8],
-    ) -> Result<Self, KeyError> {
-        let passing = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet passing secrets 1");
-        let passing = passing.as_ref().try_into().map_err(|_| KeyError::Failed("key"))?;
-        let links = Links::new(lookups);
-        let lookups = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, lookups), b"carnet fingerprints 1");
-        Ok(Self {
-            tokens: Tokens::new(signing_pkcs8, signing_before)?,
-            master,
-            lookups: hmac::Key::new(hmac::HMAC_SHA256, lookups.as_ref()),
-            links,
-            passing: OwnerKey::new(passing, Uuid::nil())?,
-            passwords: Passwords::new(),
-        })
+    pub fn those(config: &Config, named: &dyn Fn(&str) -> bool) -> Result<Self, KeyError> {
+        let signs = named(SIGNING);
+        let tokens = (signs || named(VERIFYING)).then(|| given::tokens(config, signs)).transpose()?;
+        let masters = given::locals(config)?;
+        let master = named(MASTER).then(|| given::master(config, &masters)).transpose()?;
+        let lookups = named(LOOKUP).then(|| given::lookups(config, &masters)).transpose()?;
+        Ok(Self { tokens, master, lookups, passwords: Arc::new(Passwords::new()) })
+    }
+
+    /// The same without those whose variables are not named.
+    #[must_use]
+    pub fn only(&self, named: &dyn Fn(&str) -> bool) -> Self {
+        let verifying = self.tokens.as_ref().filter(|_| named(VERIFYING)).map(Tokens::verifying_only);
+        Self {
+            tokens: self.tokens.clone().filter(|_| named(SIGNING)).or(verifying),
+            master: self.master.clone().filter(|_| named(MASTER)),
+            lookups: self.lookups.clone().filter(|_| named(LOOKUP)),
+            passwords: self.passwords.clone(),
+        }
     }
 
     /// New secrets for a developer's machine or a test, in base64: signing key, master key.
@@ -152,24 +132,35 @@ impl Keys {
     /// An access token, signed with `EdDSA`.
     ///
     /// # Errors
-    /// [`KeyError::Failed`] when it cannot be signed.
+    /// [`KeyError::Missing`] where no key signs, [`KeyError::Failed`] when it cannot be signed.
     pub fn issue(&self, account: AccountId, session: SessionId, now: Timestamp) -> Result<String, KeyError> {
-        self.tokens.issue(account, session, now)
+        self.tokens.as_ref().ok_or(KeyError::Missing(SIGNING))?.issue(account, session, now)
     }
 
-    /// The claims of a token that is ours and still alive at `now`.
+    /// The claims of a token that is ours and still alive at `now`. Who has no key that verifies believes none.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
-        self.tokens.verify(token, now)
+        self.tokens.as_ref()?.verify(token, now)
     }
 
     /// The public keys with which tokens are verified, the one that signs now first.
     pub fn public(&self) -> Vec<Jwk> {
-        self.tokens.public()
+        self.tokens.as_ref().map(Tokens::public).unwrap_or_default()
+    }
+
+    fn lookups(&self) -> Result<&Lookups, KeyError> {
+        self.lookups.as_deref().ok_or(KeyError::Missing(LOOKUP))
+    }
+
+    fn master(&self) -> Result<&dyn MasterKey, KeyError> {
+        self.master.as_deref().ok_or(KeyError::Missing(MASTER))
     }
 
     /// Seals what is kept for minutes and belongs to nobody yet.
-    pub fn passing(&self) -> &OwnerKey {
-        &self.passing
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] without a lookup key.
+    pub fn passing(&self) -> Result<&OwnerKey, KeyError> {
+        Ok(&self.lookups()?.passing)
     }
 
     /// Fresh random bytes.
@@ -192,29 +183,41 @@ impl Keys {
 
     /// A keyed hash (HMAC-SHA-256, url-safe base64) of what may be personal: equal texts are found, and none is guessed
     /// from a copy of the database.
-    pub fn fingerprint(&self, bytes: &[u8]) -> String {
-        BASE64_URL.encode(hmac::sign(&self.lookups, bytes))
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] without a lookup key.
+    pub fn fingerprint(&self, bytes: &[u8]) -> Result<String, KeyError> {
+        Ok(BASE64_URL.encode(hmac::sign(&self.lookups()?.fingerprints, bytes)))
     }
 
     /// The [`Keys::fingerprint`] by which a value of some kind is looked up: `email`, `phone`, `ins`. Case and surrounding
     /// blanks make no difference.
-    pub fn lookup(&self, kind: &str, value: &str) -> String {
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn lookup(&self, kind: &str, value: &str) -> Result<String, KeyError> {
         self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
-    /// What a database remembers of the lookup key, to know it again: a fingerprint of a constant.
+    /// What a database remembers of the lookup key, to know it again: a fingerprint of a constant. None without such a key.
     pub fn lookup_mark(&self) -> Option<String> {
-        Some(self.fingerprint(LOOKUP_MARK))
+        self.fingerprint(LOOKUP_MARK).ok()
     }
 
     /// The token of a link that is sent by mail, for one purpose and row. It is not kept: see [`Keys::link_id`].
-    pub fn link_token(&self, purpose: &str, id: Uuid) -> String {
-        self.links.token(purpose, id)
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn link_token(&self, purpose: &str, id: Uuid) -> Result<String, KeyError> {
+        Ok(self.lookups()?.links.token(purpose, id))
     }
 
     /// Which row a token names, if we made it for that purpose. Checked in constant time.
-    pub fn link_id(&self, purpose: &str, token: &str) -> Option<Uuid> {
-        self.links.open(purpose, token)
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn link_id(&self, purpose: &str, token: &str) -> Result<Option<Uuid>, KeyError> {
+        Ok(self.lookups()?.links.open(purpose, token))
     }
 
     /// Hashes a password with argon2id, on a thread of its own and few at once.
@@ -239,8 +242,11 @@ impl Keys {
     }
 
     /// The name of the master key that wraps now, with which every key it wrapped begins.
-    pub fn master_id(&self) -> &str {
-        self.master.id()
+    ///
+    /// # Errors
+    /// [`KeyError::Missing`] without a master key.
+    pub fn master_id(&self) -> Result<&str, KeyError> {
+        Ok(self.master()?.id())
     }
 
     /// A new key for a person: wrapped, for keeping, and open, for use.
@@ -249,17 +255,17 @@ impl Keys {
     /// [`KeyError::Failed`] when the system gives no randomness or the master key cannot be used.
     pub async fn new_owner(&self, owner: impl Into<Uuid>) -> Result<(String, OwnerKey), KeyError> {
         let (owner, key) = (owner.into(), sealing::random()?);
-        Ok((self.master.wrap(&key, owner).await?, OwnerKey::new(&key, owner)?))
+        Ok((self.master()?.wrap(&key, owner).await?, OwnerKey::new(&key, owner)?))
     }
 
     /// A person's key.
     ///
     /// # Errors
-    /// [`KeyError::Erased`] when there is none any more, [`KeyError::DoesNotOpen`] when it was wrapped for another person or
+    /// [`KeyError::Missing`] without a master key, [`KeyError::Erased`] when the person has no key any more, [`KeyError::DoesNotOpen`] when it was wrapped for another person or
     /// by a master key that is unknown here.
     pub async fn owner(&self, owner: impl Into<Uuid>, wrapped: Option<&str>) -> Result<OwnerKey, KeyError> {
         let (owner, wrapped) = (owner.into(), wrapped.ok_or(KeyError::Erased)?);
-        OwnerKey::new(&self.master.unwrap(wrapped, owner).await?, owner)
+        OwnerKey::new(&self.master()?.unwrap(wrapped, owner).await?, owner)
     }
 
     /// The same key wrapped by the present master key.
@@ -268,17 +274,9 @@ impl Keys {
     /// As [`Keys::owner`].
     pub async fn rewrap(&self, owner: impl Into<Uuid>, wrapped: &str) -> Result<String, KeyError> {
         let owner = owner.into();
-        self.master.wrap(&self.master.unwrap(wrapped, owner).await?, owner).await
+        let master = self.master()?;
+        master.wrap(&master.unwrap(wrapped, owner).await?, owner).await
     }
-}
-
-/// Whether a master key is kept by a service and never seen here.
-pub fn is_service(master: &str) -> bool {
-    master.starts_with(kms::SCHEME)
-}
-
-fn decode(text: &str, name: &'static str) -> Result<Vec<u8>, KeyError> {
-    BASE64.decode(text.trim()).map_err(|_| KeyError::Unusable(name))
 }
 
 /// SHA-256 in url-safe base64.
@@ -335,18 +333,48 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(before.lookup_mark(), after.lookup_mark());
-        assert_eq!(before.lookup("email", " Ada@Exemple.org"), after.lookup("email", "ada@exemple.org"));
-        assert_ne!(after.lookup("phone", "ada@exemple.org"), after.lookup("email", "ada@exemple.org"));
+        let lookup = |keys: &Keys, kind, value| keys.lookup(kind, value).unwrap();
+        assert_eq!(lookup(&before, "email", " Ada@Exemple.org"), lookup(&after, "email", "ada@exemple.org"));
+        assert_ne!(lookup(&after, "phone", "ada@exemple.org"), lookup(&after, "email", "ada@exemple.org"));
         let ada = Uuid::from_u128(1);
         let (wrapped, key) = before.new_owner(ada).await.unwrap();
         let sealed = key.seal("patient.identity", ada, "Ada").unwrap();
         let rewrapped = after.rewrap(ada, &wrapped).await.unwrap();
-        assert!(rewrapped.starts_with(after.master_id()));
+        assert!(rewrapped.starts_with(after.master_id().unwrap()));
         for wrapped in [&wrapped, &rewrapped] {
             let key = after.owner(ada, Some(wrapped)).await.unwrap();
             assert_eq!(key.open("patient.identity", ada, &sealed).unwrap(), "Ada");
         }
         assert!(before.owner(ada, Some(&rewrapped)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_is_given_no_key_signs_opens_and_looks_up_nothing() {
+        let all = Keys::any();
+        let now: Timestamp = "2026-03-03T10:00:00Z".parse().unwrap();
+        let (account, session) = (AccountId::from_uuid(Uuid::from_u128(1)), SessionId::from_uuid(Uuid::from_u128(2)));
+        let token = all.issue(account, session, now).unwrap();
+        let (wrapped, _) = all.new_owner(account).await.unwrap();
+        let none = all.only(&|_| false);
+        assert!(none.verify(&token, now).is_none() && none.public().is_empty() && none.lookup_mark().is_none());
+        assert!(matches!(none.issue(account, session, now), Err(KeyError::Missing(SIGNING))));
+        assert!(matches!(none.owner(account, Some(&wrapped)).await, Err(KeyError::Missing(MASTER))));
+        assert!(matches!(none.fingerprint(b"x"), Err(KeyError::Missing(LOOKUP))));
+        assert!(matches!(none.link_token("x", Uuid::nil()), Err(KeyError::Missing(LOOKUP))));
+
+        let verifies = all.only(&|name| name == VERIFYING);
+        assert_eq!(verifies.verify(&token, now).unwrap().sub, account);
+        assert!(matches!(verifies.issue(account, session, now), Err(KeyError::Missing(SIGNING))));
+        // The same from the public half alone, as it is published.
+        let public = config(&[(VERIFYING, &all.public()[0].x)]);
+        let alone = Keys::those(&public, &|name| name == VERIFYING).unwrap();
+        assert_eq!(alone.verify(&token, now).unwrap().sub, account);
+        assert!(alone.issue(account, session, now).is_err());
+        let (private, _) = Keys::generate().unwrap();
+        for wrong in ["", "AAAA", &private] {
+            let error = Keys::those(&config(&[(VERIFYING, wrong)]), &|name| name == VERIFYING).map(drop).unwrap_err();
+            assert!(error.to_string().contains(VERIFYING), "{wrong}: {error}");
+        }
     }
 
     #[test]

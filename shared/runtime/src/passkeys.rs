@@ -181,7 +181,7 @@ impl Ceremony {
     /// When the database is away.
     pub async fn keep(self, ctx: &Ctx, state: &str) -> Result<Uuid, Problem> {
         let id = Uuid::now_v7();
-        let state = ctx.keys.passing().seal(FIELD, id, state)?;
+        let state = ctx.keys.passing()?.seal(FIELD, id, state)?;
         let expires = ctx.now() + PATIENCE;
         ctx.db.one(&BEGIN_CEREMONY, params![id, self.kind(), self.account(), state, expires]).await?;
         Ok(id)
@@ -194,6 +194,7 @@ impl Ceremony {
     pub async fn take(self, ctx: &Ctx, id: Uuid) -> Result<Option<String>, Problem> {
         let taken = ctx.db.optional(&TAKE_CEREMONY, params![id, self.kind(), self.account(), ctx.now()]).await?;
         let sealed = taken.as_ref().and_then(|taken| taken["state"].as_str());
-        sealed.map(|sealed| ctx.keys.passing().open(FIELD, id, sealed)).transpose().map_err(Problem::from)
+        let passing = ctx.keys.passing()?;
+        sealed.map(|sealed| passing.open(FIELD, id, sealed)).transpose().map_err(Problem::from)
     }
 }

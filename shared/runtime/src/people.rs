@@ -95,7 +95,10 @@ impl Identity {
     }
 
     /// A keyed hash that is the same for the same person however the names are spelt.
-    pub fn twin(&self, keys: &Keys) -> String {
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn twin(&self, keys: &Keys) -> Result<String, KeyError> {
         let traits = [fold(&self.given_name), fold(&self.family_name), self.birth_date.to_string()];
         keys.lookup("twin", &traits.join("\0"))
     }

@@ -86,7 +86,7 @@ pub async fn proof_of(
 ) -> Result<Option<Proof>, Problem> {
     let code = match Typed::read(typed) {
         Typed::Recovery(code) => {
-            return Ok(Some(Proof::Recovery { hash: recovery_hash(&ctx.keys, account, &code) }));
+            return Ok(Some(Proof::Recovery { hash: recovery_hash(&ctx.keys, account, &code)? }));
         }
         Typed::Code(code) => code,
     };
@@ -172,14 +172,17 @@ pub fn new_recovery_codes(keys: &Keys, account: AccountId) -> Result<(Vec<String
         let random = keys.random()?;
         let letter = |byte: &u8| ALPHABET.get(usize::from(byte & 31)).copied().unwrap_or_default();
         let letters: String = random.iter().take(RECOVERY_LENGTH).map(letter).map(char::from).collect();
-        kept.push(recovery_hash(keys, account, &letters));
+        kept.push(recovery_hash(keys, account, &letters)?);
         told.push(letters.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-"));
     }
     Ok((told, kept))
 }
 
 /// Under which a recovery code is kept.
-pub fn recovery_hash(keys: &Keys, account: AccountId, code: &str) -> String {
+///
+/// # Errors
+/// As [`Keys::fingerprint`].
+pub fn recovery_hash(keys: &Keys, account: AccountId, code: &str) -> Result<String, KeyError> {
     keys.fingerprint(format!("recovery code\0{account}\0{code}").as_bytes())
 }
 

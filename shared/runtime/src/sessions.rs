@@ -166,7 +166,7 @@ pub async fn open(
     let document = json!({
         "account": account, "session": session, "hash": hash, "expires_at": now + SESSION_LIFE,
         "role": capacity.role, "membership": capacity.membership, "level": proof.level(), "method": proof.method(),
-        "device": device, "address": address_hash(ctx, address), "factor": proof.factor(), "recovery": recovery,
+        "device": device, "address": address_hash(ctx, address)?, "factor": proof.factor(), "recovery": recovery,
         "password_hash": password_hash,
         "ticket": attempt.map(Attempt::ticket),
     });

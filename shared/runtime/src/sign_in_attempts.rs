@@ -16,6 +16,7 @@ use store::shared::{BEGIN_ATTEMPT, SETTLE_ATTEMPT};
 use store::{Query as _, params};
 
 use crate::edge::ClientAddress;
+use crate::keys::KeyError;
 use crate::{Ctx, Kind, Problem};
 
 /// Failures are forgotten so long after the first of them.
@@ -52,12 +53,12 @@ impl Attempt {
     /// # Errors
     /// `too-many-attempts`, whether or not there is such an account; `unavailable` when too many are under way.
     pub async fn at_sign_in(ctx: &Ctx, address: ClientAddress, email_lookup: &str) -> Result<Self, Problem> {
-        let from = address_hash(ctx, address);
+        let from = address_hash(ctx, address)?;
         let key = |words: &[&str]| ctx.keys.fingerprint(words.join("\0").as_bytes());
-        let known = json!([{"key": key(&["sign-in known", email_lookup, &from]), "most": WHERE_KNOWN}]);
+        let known = json!([{"key": key(&["sign-in known", email_lookup, &from])?, "most": WHERE_KNOWN}]);
         let elsewhere = json!([
-            {"key": key(&["sign-in from", &from]), "most": FROM_AN_ADDRESS},
-            {"key": key(&["sign-in strangers", email_lookup]), "most": BY_STRANGERS},
+            {"key": key(&["sign-in from", &from])?, "most": FROM_AN_ADDRESS},
+            {"key": key(&["sign-in strangers", email_lookup])?, "most": BY_STRANGERS},
         ]);
         Self::begin(ctx, Some(email_lookup), &from, known, elsewhere).await
     }
@@ -67,7 +68,7 @@ impl Attempt {
     /// # Errors
     /// As [`Attempt::at_sign_in`].
     pub async fn once_more(ctx: &Ctx, account: AccountId) -> Result<Self, Problem> {
-        let key = ctx.keys.fingerprint(format!("once more\0{account}").as_bytes());
+        let key = ctx.keys.fingerprint(format!("once more\0{account}").as_bytes())?;
         Self::begin(ctx, None, "", json!([]), json!([{"key": key, "most": ONCE_MORE}])).await
     }
 
@@ -125,7 +126,10 @@ impl Attempt {
 }
 
 /// A keyed hash of where a request comes from. One line has a whole /64 of IPv6.
-pub fn address_hash(ctx: &Ctx, address: ClientAddress) -> String {
+///
+/// # Errors
+/// As [`Keys::fingerprint`](crate::keys::Keys::fingerprint).
+pub fn address_hash(ctx: &Ctx, address: ClientAddress) -> Result<String, KeyError> {
     ctx.keys.fingerprint(format!("address\0{}", line(address.ip())).as_bytes())
 }
 

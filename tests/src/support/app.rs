@@ -148,7 +148,7 @@ impl App {
 
     /// By what the database finds an address.
     pub fn email_lookup(&self, email: &str) -> String {
-        self.gateway.ctx.keys.lookup("email", email)
+        self.gateway.ctx.keys.lookup("email", email).unwrap()
     }
 
     pub fn now(&self) -> Timestamp {

@@ -40,6 +40,12 @@ pub fn keys() -> &'static (String, String) {
     KEYS.get_or_init(|| Keys::generate().expect("randomness"))
 }
 
+/// What verifies the tokens of every test.
+pub fn verifying() -> String {
+    let public = Keys::of(&config(&[])).expect("keys").public();
+    public[0].x.clone()
+}
+
 /// A configuration with this run's keys.
 pub fn config(pairs: &[(&str, &str)]) -> Config {
     let (signing, master) = keys();

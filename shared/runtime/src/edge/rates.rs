@@ -152,6 +152,8 @@ impl Rates {
         let second = now.as_second();
         let (window, seconds) = (second.div_euclid(WINDOW), WINDOW - second.rem_euclid(WINDOW));
         let key = keys.fingerprint(&[b"rate/", whose.name().as_bytes(), b"/", name].concat());
+        // Who is given no key for lookups has no routes of its own, and nothing to be asked for.
+        let key = key.ok()?;
         let lease = self.lease(&key, window);
         // Who else is waiting for a block of this key will spend of the one that comes.
         let mut lease = lease.lock().await;

@@ -59,14 +59,17 @@ impl App {
 pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
     let manifests = functions.iter().map(Function::manifest).collect::<Result<Vec<_>, _>>()?;
     let mut known = Routes { accesses: accesses(&manifests)?, ..Routes::default() };
-    let mut api = OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz));
+    let operations = OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz));
+    let mut api: OpenApiRouter = operations.with_state(ctx.clone());
     let mut events = Router::new();
     for (function, manifest) in functions.iter().zip(&manifests) {
-        api = api.merge((function.routes)());
+        // Together or alone, a function has the keys that its manifest names: what it lacks is seen wherever it is tried.
+        let own = ctx.only(manifest);
+        api = api.merge((function.routes)().with_state(own.clone()));
         if let Some(trigger) = function.events {
             let deadline = Duration::from_secs(manifest.timeout_seconds.into());
             let trigger = trigger().layer(from_fn_with_state(deadline, edge::within));
-            events = events.nest(&format!("/_events/{}", function.name), trigger);
+            events = events.nest(&format!("/_events/{}", function.name), trigger.with_state(own));
         }
     }
     let (routes, document) = api.split_for_parts();
@@ -81,8 +84,8 @@ pub fn assemble(functions: &[Function], ctx: &Ctx) -> Result<App, StartError> {
         public = public.merge(events.clone().layer(from_fn_with_state(secret, bearer_of_secret)));
     }
     Ok(App {
-        public: edge::wrap(public.with_state(ctx.clone()), ctx.clone(), known.clone()),
-        events: edge::wrap(events.with_state(ctx.clone()), ctx.clone(), known),
+        public: edge::wrap(public, ctx.clone(), known.clone()),
+        events: edge::wrap(events, ctx.clone(), known),
         openapi,
         manifests,
     })

@@ -26,6 +26,9 @@ use crate::passkeys::Passkeys;
 use crate::seals::Seals;
 use crate::{Ctx, Function, Manifest, Parts, telemetry};
 
+/// The variable of what signs seals.
+pub(crate) const SEAL: &str = "CARNET_SEAL_KEY";
+
 /// What stops a process from starting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -65,17 +68,25 @@ pub fn run<F: Future<Output = Result<(), StartError>>>(start: impl FnOnce(Config
     }
 }
 
-/// The context of a function that runs alone, from its configuration.
+/// The context of a function that runs alone: of its configuration it is given the secrets that its manifest names, and no
+/// others.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
 pub fn context(config: &Config, manifest: &Manifest) -> Result<Ctx, StartError> {
+    let named = |secret: &str| manifest.names(secret);
+    let config = &config.only(&named);
+    let given = config.secrets();
+    for name in &manifest.secrets {
+        if !given.contains(&(name.as_str(), true)) {
+            return Err(format!("{name}: is missing").into());
+        }
+    }
     let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
     let db: Arc<dyn Db> = Arc::new(Pg::with_role(url, config.database_pool, config.database_role.as_deref())?);
-    let seals = manifest.secrets.iter().any(|name| name == "CARNET_SEAL_KEY");
-    let seals = seals.then(|| Seals::new(config)).transpose()?;
+    let seals = named(SEAL).then(|| Seals::new(config)).transpose()?;
     let (deliver, subscriptions) = (Arc::new(standalone_deliver(config)), standalone_subscriptions(config)?);
-    parts(config, db, Arc::new(Clock::default()), Keys::of(config)?, seals, deliver, subscriptions)
+    parts(config, db, Arc::new(Clock::default()), Keys::those(config, &named)?, seals, deliver, subscriptions)
 }
 
 /// The context of a process of all functions, over a database that is already chosen.
@@ -97,8 +108,8 @@ fn parts(
         db: bound.clone(),
         bound,
         clock,
-        keys,
-        seals,
+        keys: Arc::new(keys),
+        seals: seals.map(Arc::new),
         passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         openid: Providers::from_config(config)?,

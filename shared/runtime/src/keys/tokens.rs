@@ -1,6 +1,6 @@
 //! Access tokens: short-lived JSON Web Tokens, signed with Ed25519.
 
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64_URL;
@@ -11,6 +11,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+use super::given::{SIGNING, SIGNING_BEFORE, VERIFYING};
 use super::{KeyError, digest};
 
 /// Life of an access token.
@@ -84,40 +85,71 @@ impl Verifying {
         Self { jwk, key: DecodingKey::from_ed_der(public) }
     }
 
-    /// From a private key (PKCS#8), or a public one, bare or in DER.
+    /// From a private key (PKCS#8), or a public one.
     fn of(bytes: &[u8]) -> Option<Self> {
-        let public = match bytes.strip_prefix(&SPKI).unwrap_or(bytes) {
-            public if public.len() == PUBLIC_KEY => public.to_vec(),
-            private => Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok()?.public_key().as_ref().to_vec(),
-        };
-        Some(Self::new(&public))
+        let private = |bytes| Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes).ok();
+        Self::of_public(bytes).or_else(|| Some(Self::new(private(bytes)?.public_key().as_ref())))
+    }
+
+    /// From a public key, bare or in DER.
+    fn of_public(bytes: &[u8]) -> Option<Self> {
+        let public = bytes.strip_prefix(&SPKI).unwrap_or(bytes);
+        (public.len() == PUBLIC_KEY).then(|| Self::new(public))
     }
 }
 
 /// Issues and verifies access tokens.
+#[derive(Clone)]
 pub(super) struct Tokens {
-    signing: EncodingKey,
+    /// None where tokens are only verified.
+    signing: Option<Arc<EncodingKey>>,
     /// The present key first, then those that signed before.
-    verifying: Vec<Verifying>,
+    verifying: Arc<Vec<Verifying>>,
 }
 
 impl Tokens {
-    pub(super) fn new(pkcs8: &[u8], before: &[Vec<u8>]) -> Result<Self, KeyError> {
-        static PROVIDER: Once = Once::new();
-        // Once a process; where somebody installed another, tokens fail, and a test says so.
-        PROVIDER.call_once(|| {
-            let _ = JWT_CRYPTO.install_default();
-        });
-        let pair =
-            Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| KeyError::Unusable("CARNET_SIGNING_KEY"))?;
+    /// With a private key; others verify.
+    pub(super) fn signing(pkcs8: &[u8], before: &[Vec<u8>], others: &[Vec<u8>]) -> Result<Self, KeyError> {
+        install();
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| KeyError::Unusable(SIGNING))?;
         let mut verifying = vec![Verifying::new(pair.public_key().as_ref())];
-        for key in before {
-            verifying.push(Verifying::of(key).ok_or(KeyError::Unusable("CARNET_SIGNING_KEYS_BEFORE"))?);
+        for (keys, name) in [(before, SIGNING_BEFORE), (others, VERIFYING)] {
+            for key in keys {
+                let key = Verifying::of(key).ok_or(KeyError::Unusable(name))?;
+                // The same key may be named for those who only verify.
+                if verifying.iter().all(|known| known.jwk.kid != key.jwk.kid) {
+                    verifying.push(key);
+                }
+            }
         }
-        Ok(Self { signing: EncodingKey::from_ed_der(pkcs8), verifying })
+        Ok(Self { signing: Some(Arc::new(EncodingKey::from_ed_der(pkcs8))), verifying: Arc::new(verifying) })
     }
 
+    /// With public keys alone.
+    pub(super) fn verifying(keys: &[Vec<u8>]) -> Result<Self, KeyError> {
+        install();
+        let public = |key: &Vec<u8>| Verifying::of_public(key).ok_or(KeyError::Unusable(VERIFYING));
+        Ok(Self { signing: None, verifying: Arc::new(keys.iter().map(public).collect::<Result<_, _>>()?) })
+    }
+
+    /// The same, but it signs nothing.
+    pub(super) fn verifying_only(&self) -> Self {
+        Self { signing: None, verifying: self.verifying.clone() }
+    }
+}
+
+/// Tells the library of tokens which cryptography to use.
+fn install() {
+    static PROVIDER: Once = Once::new();
+    // Once a process; where somebody installed another, tokens fail, and a test says so.
+    PROVIDER.call_once(|| {
+        let _ = JWT_CRYPTO.install_default();
+    });
+}
+
+impl Tokens {
     pub(super) fn issue(&self, account: AccountId, session: SessionId, now: Timestamp) -> Result<String, KeyError> {
+        let signing = self.signing.as_deref().ok_or(KeyError::Missing(SIGNING))?;
         let now = now.as_second();
         let claims = Claims {
             iss: ISSUER.into(),
@@ -130,7 +162,7 @@ impl Tokens {
         };
         let mut header = Header::new(jsonwebtoken::Algorithm::EdDSA);
         header.kid = self.verifying.first().map(|key| key.jwk.kid.clone());
-        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|_| KeyError::Failed("sign"))
+        jsonwebtoken::encode(&header, &claims, signing).map_err(|_| KeyError::Failed("sign"))
     }
 
     pub(super) fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {

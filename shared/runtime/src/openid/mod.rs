@@ -33,7 +33,7 @@ use self::known::{Cache, Known};
 pub use self::settings::SettingsError;
 use self::settings::{Authentication, Settings};
 use crate::config::Config;
-use crate::keys::Keys;
+use crate::keys::{KeyError, Keys};
 use crate::{Kind, Problem};
 
 /// Longest conversation with a provider within one request of ours; the edge cuts at 10 s.
@@ -145,10 +145,13 @@ pub struct Attempt {
 
 impl Attempt {
     /// The attempt that a ticket opens.
-    pub fn of(keys: &Keys, provider: &Provider, ticket: &str) -> Self {
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn of(keys: &Keys, provider: &Provider, ticket: &str) -> Result<Self, KeyError> {
         // 43 characters each: nonces of 22 and verifiers of 43 are the least that is accepted.
         let derive = |what: &str| keys.fingerprint(format!("openid {what} {} {ticket}", provider.name()).as_bytes());
-        Self { state: derive("state"), nonce: derive("nonce"), verifier: derive("verifier") }
+        Ok(Self { state: derive("state")?, nonce: derive("nonce")?, verifier: derive("verifier")? })
     }
 
     /// What the provider sends back with its answer.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use runtime::config::Config;
 use runtime::host::StartError;
+use runtime::keys::Keys;
 
 use super::load;
 
@@ -26,6 +27,8 @@ impl Server {
     /// Executes `program`, which may be this one, as one function.
     pub(super) fn start(program: &Path, function: &str, config: &Config) -> Result<Self, StartError> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let public: Vec<String> = Keys::of(config)?.public().into_iter().map(|key| key.x).collect();
+        let verifying = public.join(",");
         let mut command = Command::new(program);
         let given = [
             ("FUNCTION", Some(function)),
@@ -33,7 +36,9 @@ impl Server {
             ("BIND", Some("127.0.0.1")),
             ("DATABASE_URL", config.database_url.as_deref()),
             ("CARNET_SIGNING_KEY", config.signing_key.as_deref()),
+            ("CARNET_VERIFYING_KEYS", Some(&verifying)),
             ("CARNET_MASTER_KEY", config.master_key.as_deref()),
+            ("CARNET_LOOKUP_KEY", config.lookup_key.as_deref().or(config.master_key.as_deref())),
         ];
         command.envs(given.into_iter().filter_map(|(name, value)| Some((name, value?)))).env("PORT", port.to_string());
         let began = Instant::now();
