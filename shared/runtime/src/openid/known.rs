@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64_URL;
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{AsyncHttpClient as _, EndSessionUrl, JsonWebKeySet, ProviderMetadataWithLogout};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::http::Http;
@@ -20,6 +23,9 @@ const FLOOR: SignedDuration = SignedDuration::from_secs(10);
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 /// More keys than any provider has.
 const MOST_KEYS: usize = 100;
+
+/// Least length of a provider's RSA key, in bits (NIST SP 800-131A).
+const LEAST_RSA: usize = 2048;
 
 /// A discovery document with its keys.
 pub(super) struct Known {
@@ -98,11 +104,32 @@ async fn fetch(settings: &Settings, http: &Http, now: Timestamp) -> Result<Known
         logout.as_ref().map(EndSessionUrl::url),
     ];
     endpoints.into_iter().flatten().try_for_each(|url| safe(url, settings))?;
-    let keys: JsonWebKeySet<CoreJsonWebKey> = json(http, metadata.jwks_uri().as_str()).await?;
+    let mut keys: Value = json(http, metadata.jwks_uri().as_str()).await?;
+    let before = keys["keys"].as_array().map_or(0, Vec::len);
+    forget_weak(&mut keys);
+    if keys["keys"].as_array().map_or(0, Vec::len) < before {
+        tracing::warn!(provider = settings.name, "RSA keys of less than {LEAST_RSA} bits are not believed");
+    }
+    let keys: JsonWebKeySet<CoreJsonWebKey> = serde_json::from_value(keys)
+        .map_err(|_| OpenidError::Unavailable("its keys are not what they should be".into()))?;
     if keys.keys().len() > MOST_KEYS {
         return Err(OpenidError::Unavailable("it has too many keys".into()));
     }
     Ok(Known { metadata: metadata.set_jwks(keys), logout, fetched_at: now })
+}
+
+/// Takes out RSA keys that are too short, or whose length cannot be told: what they signed is signed by nobody.
+fn forget_weak(keys: &mut Value) {
+    let Some(keys) = keys.get_mut("keys").and_then(Value::as_array_mut) else { return };
+    keys.retain(|key| key["kty"] != "RSA" || bits(key["n"].as_str().unwrap_or_default()) >= LEAST_RSA);
+}
+
+/// Length of a number in base64url (RFC 7518 §6.3.1.1), in bits; leading zeros do not count.
+fn bits(number: &str) -> usize {
+    let bytes = BASE64_URL.decode(number).unwrap_or_default();
+    let significant: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+    let zeros = significant.first().map_or(0, |byte| byte.leading_zeros());
+    (significant.len() * 8).saturating_sub(zeros as usize)
 }
 
 async fn json<T: DeserializeOwned>(http: &Http, url: &str) -> Result<T, OpenidError> {
@@ -115,4 +142,37 @@ async fn json<T: DeserializeOwned>(http: &Http, url: &str) -> Result<T, OpenidEr
         return Err(OpenidError::Unavailable(format!("status {}", answer.status().as_u16())));
     }
     serde_json::from_slice(answer.body()).map_err(unusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_rsa_key_of_less_than_2048_bits_is_not_believed() {
+        // A number of so many bits, perhaps with zeros before it.
+        let number = |bits: usize, zeros: usize| {
+            let mut bytes = vec![0xff; bits.div_ceil(8)];
+            bytes[0] = 0xff >> (bytes.len() * 8 - bits);
+            BASE64_URL.encode([vec![0; zeros], bytes].concat())
+        };
+        assert_eq!([bits(""), bits("*"), bits(&number(2047, 1)), bits(&number(2048, 0))], [0, 0, 2047, 2048]);
+        let key = |kid: &str, n: &str| json!({"kty": "RSA", "use": "sig", "kid": kid, "n": n, "e": "AQAB"});
+        let mut keys = json!({"keys": [
+            key("512", &number(512, 0)), key("1024", &number(1024, 0)), key("2047", &number(2047, 0)),
+            key("padded", &number(1024, 128)), key("garbage", "not base64!"), {"kty": "RSA", "kid": "none", "e": "AQAB"},
+            key("2048", &number(2048, 1)), key("3072", &number(3072, 0)),
+            {"kty": "EC", "kid": "elliptic", "crv": "P-256", "x": "x", "y": "y"},
+        ]});
+        forget_weak(&mut keys);
+        let left: Vec<&str> = keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
+        assert_eq!(left, ["2048", "3072", "elliptic"]);
+        for other in [json!({}), json!([]), json!({"keys": 1})] {
+            let mut same = other.clone();
+            forget_weak(&mut same);
+            assert!(serde_json::from_value::<JsonWebKeySet<CoreJsonWebKey>>(same).is_err(), "{other}");
+        }
+    }
 }
