@@ -180,7 +180,7 @@ fn a_master_key_of_kms_derives_no_seal_key_and_only_who_seals_needs_one() {
         match context {
             Ok(()) => assert_ne!(function.name, "seal-audit"),
             Err(error) => {
-                assert_eq!((function.name, error.to_string().as_str()), ("seal-audit", "CARNET_SEAL_KEY: is missing"))
+                assert_eq!((function.name, error.to_string().as_str()), ("seal-audit", "CARNET_SEAL_KEY: is missing"));
             }
         }
     }

@@ -17,6 +17,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     let pg = Pg::lazy(config.database_url.as_deref().unwrap_or_default(), config.database_pool)?;
     let gateway = serve::gateway(&config, std::sync::Arc::new(pg.clone()), std::sync::Arc::default(), None)?;
     pg.migrate().await?;
+    gateway.ctx.bound.prove().await?;
     crate::fixtures::load_with(&pg, &gateway.ctx).await?;
     let bar = ProgressBar::new(1).with_style(ProgressStyle::with_template("{msg:20} {bar:40} {pos}/{len} {elapsed}")?);
     let progress = |step: &str, done: u64, all: u64| {
