@@ -130,7 +130,7 @@ pub(crate) async fn revoke(
         1 => {}
         _ => return Err(Problem::new(Kind::FieldInvalid).field("account").hint("whose-sessions")),
     }
-    let lookup = wish.email.map(|email| ctx.keys.lookup("email", &email));
+    let lookup = wish.email.map(|email| ctx.keys.lookup("email", &email)).transpose()?;
     let account = wish.account.map(AccountId::as_uuid);
     let parameters = params![actor.who(ctx.now()), account, lookup, wish.everybody, wish.reason.name()];
     Ok(Json(ctx.db.one(&REVOKE_SESSIONS, parameters).await?))
