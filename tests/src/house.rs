@@ -130,11 +130,37 @@ async fn every_function_starts_with_the_secrets_of_its_manifest_and_without_one_
             assert_eq!(ctx.keys.fingerprint(b"x").is_ok(), manifest.names("CARNET_LOOKUP_KEY"), "{name}");
             assert_eq!(ctx.keys.master_id().is_ok(), manifest.names("CARNET_MASTER_KEY"), "{name}");
         }
-        for secret in &needed {
+        let follows = |secret: &String| secret == "CARNET_LOOKUP_KEY" && manifest.names("CARNET_MASTER_KEY");
+        for secret in needed.iter().filter(|secret| !follows(secret)) {
             let others: Vec<&String> = needed.iter().copied().filter(|other| other != secret).collect();
             let error = start(&others, &manifest).map(drop).unwrap_err();
             assert!(error.contains(secret.as_str()), "{name} without {secret}: {error}");
         }
+    }
+}
+
+/// Who gives every function the keys of the whole product need not take them apart.
+#[tokio::test]
+async fn a_function_takes_what_it_needs_of_the_two_keys_of_a_whole_product() {
+    let all = all_secrets();
+    for function in gateway::registry::FUNCTIONS {
+        let manifest = function.manifest().unwrap();
+        let beside = manifest
+            .secrets
+            .iter()
+            .filter(|name| !["CARNET_LOOKUP_KEY", "CARNET_VERIFYING_KEYS"].contains(&name.as_str()));
+        let mut names: Vec<&str> = beside.map(String::as_str).collect();
+        names.extend(["DATABASE_URL", "CARNET_SIGNING_KEY", "CARNET_MASTER_KEY"]);
+        let config = Config::read(|name| all.get(name).filter(|_| names.contains(&name)).cloned()).unwrap();
+        let ctx =
+            runtime::host::context(&config, &manifest).unwrap_or_else(|error| panic!("{}: {error}", function.name));
+        assert_eq!(ctx.keys.master_id().is_ok(), manifest.names("CARNET_MASTER_KEY"), "{}", function.name);
+        let signs = ctx.keys.issue(
+            domain::ids::AccountId::from_uuid(uuid::Uuid::nil()),
+            domain::ids::SessionId::from_uuid(uuid::Uuid::nil()),
+            ctx.now(),
+        );
+        assert_eq!(signs.is_ok(), manifest.names("CARNET_SIGNING_KEY"), "{}", function.name);
     }
 }
 

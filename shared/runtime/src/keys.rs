@@ -17,7 +17,7 @@ use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use uuid::Uuid;
 
-pub use given::is_service;
+pub use given::{completed, is_service};
 pub use sealing::{LocalMaster, MasterKey, OwnerKey};
 pub use tokens::{ACCESS_TOKEN_LIFE, CLOCK_SKEW, Claims, Jwk};
 

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::edge::rates::Rates;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
 use crate::openid::Providers;
@@ -75,7 +75,7 @@ pub fn run<F: Future<Output = Result<(), StartError>>>(start: impl FnOnce(Config
 /// Names the variable that is missing or wrong.
 pub fn context(config: &Config, manifest: &Manifest) -> Result<Ctx, StartError> {
     let named = |secret: &str| manifest.names(secret);
-    let config = &config.only(&named);
+    let config = &keys::completed(config)?.only(&named);
     let given = config.secrets();
     for name in &manifest.secrets {
         if !given.contains(&(name.as_str(), true)) {

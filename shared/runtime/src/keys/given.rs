@@ -47,6 +47,23 @@ pub fn is_service(master: &str) -> bool {
     master.starts_with(kms::SCHEME)
 }
 
+/// The same configuration with what follows from the keys of a whole product: the public halves of those that sign, and the
+/// master key for lookups while there was never another. So a function that is given those keys needs no more, and still
+/// keeps what its manifest names only.
+///
+/// # Errors
+/// [`KeyError::Unusable`] names a signing key that is none.
+pub fn completed(config: &Config) -> Result<Config, KeyError> {
+    let mut complete = config.clone();
+    if config.verifying_keys.is_none() && config.signing_key.is_some() {
+        let halves = tokens(config, true)?.public().into_iter().map(|key| key.x);
+        complete.verifying_keys = Some(halves.collect::<Vec<_>>().join(","));
+    }
+    let only_master = config.master_key.as_ref().filter(|key| !is_service(key) && config.master_keys_before.is_none());
+    complete.lookup_key = complete.lookup_key.or_else(|| only_master.cloned());
+    Ok(complete)
+}
+
 /// What signs tokens, if it may, and what verifies them.
 pub(super) fn tokens(config: &Config, signs: bool) -> Result<Tokens, KeyError> {
     let keys = |list: &Option<String>, name| -> Result<Vec<Vec<u8>>, KeyError> {
