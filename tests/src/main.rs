@@ -24,6 +24,7 @@ mod killing;
 mod limits;
 mod members;
 mod notices;
+mod openid_trust;
 mod outage;
 mod passkeys;
 mod professionals;

@@ -130,10 +130,13 @@ pub(crate) async fn answer(
         ctx.db.one(&REFUSE, trace).await.map_or_else(Problem::from, |_| problem)
     };
     let attempt = Attempt::of(&ctx.keys, provider, &given.ticket)?;
-    let ours = attempt.is_of_state(&given.state) && given.iss.as_deref().is_none_or(|iss| provider.is_issuer(iss));
-    let tried = if ours { ctx.db.optional(&TRY, params![ticket.clone(), provider.name(), now]).await? } else { None };
+    let tried = if attempt.is_of_state(&given.state) {
+        ctx.db.optional(&TRY, params![ticket.clone(), provider.name(), now]).await?
+    } else {
+        None
+    };
     let Some(tried) = tried else { return Err(refuse(Problem::new(Kind::SignInRefused)).await) };
-    let identity = match provider.identity(&attempt, &given.code, now).await {
+    let identity = match provider.identity(&attempt, &given.code, given.iss.as_deref(), now).await {
         Ok(identity) => identity,
         Err(error @ OpenidError::Refused(_)) => return Err(refuse(error.into()).await),
         Err(error) => return Err(error.into()),

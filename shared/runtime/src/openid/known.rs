@@ -31,6 +31,8 @@ const LEAST_RSA: usize = 2048;
 pub(super) struct Known {
     pub metadata: ProviderMetadataWithLogout,
     pub logout: Option<EndSessionUrl>,
+    /// Whether every authorization response has `iss` (RFC 9207): then one without is not this provider's.
+    pub names_itself: bool,
     fetched_at: Timestamp,
 }
 
@@ -91,7 +93,10 @@ impl Cache {
 }
 
 async fn fetch(settings: &Settings, http: &Http, now: Timestamp) -> Result<Known, OpenidError> {
-    let metadata: ProviderMetadataWithLogout = json(http, settings.discovery.as_str()).await?;
+    let document: Value = json(http, settings.discovery.as_str()).await?;
+    let names_itself = document["authorization_response_iss_parameter_supported"] == true;
+    let metadata: ProviderMetadataWithLogout = serde_json::from_value(document)
+        .map_err(|_| OpenidError::Unavailable("its discovery document is not what it should be".into()))?;
     if metadata.issuer().as_str() != settings.issuer {
         return Err(OpenidError::Unavailable("its discovery document is another issuer's".into()));
     }
@@ -115,7 +120,7 @@ async fn fetch(settings: &Settings, http: &Http, now: Timestamp) -> Result<Known
     if keys.keys().len() > MOST_KEYS {
         return Err(OpenidError::Unavailable("it has too many keys".into()));
     }
-    Ok(Known { metadata: metadata.set_jwks(keys), logout, fetched_at: now })
+    Ok(Known { metadata: metadata.set_jwks(keys), logout, names_itself, fetched_at: now })
 }
 
 /// Takes out RSA keys that are too short, or whose length cannot be told: what they signed is signed by nobody.

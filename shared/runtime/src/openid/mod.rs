@@ -208,11 +208,6 @@ impl Provider {
         self.settings.kind
     }
 
-    /// Whether `iss` of an authorization response (RFC 9207), when there is one, is this provider.
-    pub fn is_issuer(&self, iss: &str) -> bool {
-        iss == self.settings.issuer
-    }
-
     /// Where a browser goes to sign in.
     ///
     /// # Errors
@@ -229,12 +224,14 @@ impl Provider {
         Ok(acr.fold(request, openidconnect::AuthorizationRequest::add_auth_context_value).url().0.into())
     }
 
-    /// Changes a code for who it is.
+    /// Changes a code for who it is. `iss` is that of the authorization response (RFC 9207): none where the provider sends none.
     ///
     /// # Errors
     /// [`OpenidError::Unavailable`], [`OpenidError::Refused`], [`OpenidError::Misconfigured`].
-    pub async fn identity(&self, attempt: &Attempt, code: &str, now: Timestamp) -> Result<Identity, OpenidError> {
-        self.told(bounded(self.ask(attempt, code, now)).await)
+    pub async fn identity(
+        &self, attempt: &Attempt, code: &str, iss: Option<&str>, now: Timestamp,
+    ) -> Result<Identity, OpenidError> {
+        self.told(bounded(self.ask(attempt, code, iss, now)).await)
     }
 
     /// Which check refused is for operators: it would tell an attacker how far they came. Other failures the edge logs.
@@ -245,8 +242,13 @@ impl Provider {
         answer
     }
 
-    async fn ask(&self, attempt: &Attempt, code: &str, now: Timestamp) -> Result<Identity, OpenidError> {
+    async fn ask(
+        &self, attempt: &Attempt, code: &str, iss: Option<&str>, now: Timestamp,
+    ) -> Result<Identity, OpenidError> {
         let mut known = self.cache.get(&self.settings, &self.http, now).await?;
+        if iss.map_or(known.names_itself, |iss| iss != self.settings.issuer) {
+            return Err(OpenidError::Refused("iss"));
+        }
         let tokens = self.exchange(&known, attempt, code, now).await?;
         let id_token = tokens.id_token().ok_or(OpenidError::Refused("no id token"))?;
         let nonce = Nonce::new(attempt.nonce.clone());
