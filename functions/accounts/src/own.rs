@@ -19,7 +19,7 @@ pub(crate) type Password = Words<1000>;
 pub(crate) struct Own {
     pub(crate) id: AccountId,
     pub(crate) password_hash: String,
-    /// None, with the contact, for who came with an identity provider that told no address.
+    /// None once the account is closed.
     pub(crate) wrapped_key: Option<String>,
     contact: Option<String>,
     patient: Option<PatientId>,
@@ -60,7 +60,7 @@ pub(crate) async fn new_hash(
 }
 
 /// The caller's account, once they have shown again that they know its password. A wrong one leaves a trace and counts:
-/// whatever asks a signed-in person for the password comes through here.
+/// whatever this function asks a signed-in person's password for comes through here.
 pub(crate) async fn confirmed(ctx: &Ctx, actor: &Actor, field: &str, given: Password) -> Result<Own, Problem> {
     // Beside the password, of who has a second factor, that factor a moment ago.
     if actor.standing.two_factors {

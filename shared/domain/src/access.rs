@@ -1,7 +1,8 @@
 //! The one policy: who may do what to which thing, as data.
 //!
 //! [`POLICY`] is written into the database with every migration (table `policy`), where statements ask it through the
-//! SQL function `may`; [`decide`] is the same rule for who holds the facts already, and [`Decision::reason`] says why.
+//! SQL function `may`; [`decide`] is the same rule for who holds the facts already; `runtime::explain` puts a
+//! [`Decision`] into words.
 //! `just matrix` prints it. A test walks every route as every role and compares each answer with it.
 
 mod matrix;

@@ -20,7 +20,7 @@ use crate::{Ctx, Kind, Problem};
 /// A signed-in person in the capacity they chose, and the request they make.
 #[derive(Debug, Clone)]
 pub struct Actor {
-    /// The account: `$1` of every statement that touches personal data.
+    /// The account: see [`Actor::who`], `$1` of every statement that touches personal data.
     pub account: AccountId,
     /// The session it acts in.
     pub session: SessionId,
