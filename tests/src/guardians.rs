@@ -167,7 +167,14 @@ async fn a_refused_claim_has_ended_by_the_next_request() {
     let beyond = decide(json!({"state": "proven", "court_ordered": true})).await;
     assert_eq!((beyond.problem(422), &beyond.body["field"]), ("field-invalid", &json!("court_ordered")));
     ada.get(&format!("/v1/patients/{child}")).await.expect(200);
-    decide(json!({"state": "refused"})).await.expect(200);
+    // Another proof, given while the operator looks at the first.
+    let looked_at = waiting["items"][0]["given_at"].clone();
+    app.later(SignedDuration::from_secs(1));
+    ada.post(&format!("/v1/guardianships/{hers}/proof"), &json!({"proof": "judgment"})).await.expect(200);
+    let changed = decide(json!({"state": "proven", "given_at": looked_at})).await;
+    assert_eq!(changed.problem(409), "guardians-changed");
+    let waiting = operator.get("/v1/guardianship-proofs").await.expect(200);
+    decide(json!({"state": "refused", "given_at": waiting["items"][0]["given_at"]})).await.expect(200);
     ada.get(&format!("/v1/patients/{child}")).await.problem(404);
     let slots = app.lyon_slots().await;
     assert_eq!(book_for(&ada, &child, &slots[0]).await.problem(404), "not-found");

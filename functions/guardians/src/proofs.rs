@@ -127,12 +127,15 @@ pub(crate) struct GuardianshipDecision {
     until: Option<Timestamp>,
     /// What a judgment leaves, in a dispute.
     rights: Option<Vec<Right>>,
+    /// `given_at` of the proof that was looked at: another one given since is not decided on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    given_at: Option<Timestamp>,
 }
 
 /// Decides on a claim, or on a dispute. What is refused has ended by the next request.
 #[utoipa::path(post, path = "/v1/guardianships/{id}/decision", operation_id = "decide_guardianship", tag = "guardians",
     request_body = GuardianshipDecision, params(("id" = GuardianshipId, Path)),
-    responses((status = 200, body = Guardian), (status = 409, description = "Nothing was shown yet.")))]
+    responses((status = 200, body = Guardian), (status = 409, description = "Nothing was shown yet, or another proof since.")))]
 pub(crate) async fn decide(
     State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<GuardianshipId>,
     Input(decision): Input<GuardianshipDecision>,
@@ -140,6 +143,7 @@ pub(crate) async fn decide(
     let rights: Option<Rights> = decision.rights.map(|rights| rights.into_iter().collect());
     let wish = json!({
         "state": decision.state, "court_ordered": decision.court_ordered, "until": decision.until, "rights": rights,
+        "given_at": decision.given_at,
     });
     let decided = ctx.db.optional(&DECIDE, params![actor.who(ctx.now()), id.as_uuid(), wish]).await;
     let decided = decided.map_err(|error| match error {
@@ -149,5 +153,6 @@ pub(crate) async fn decide(
         }
         error => error.into(),
     })?;
-    Ok(Json(decided.ok_or_else(|| Problem::new(Kind::NotFound))?.open(&ctx).await?))
+    let missing = if decision.given_at.is_some() { Kind::GuardiansChanged } else { Kind::NotFound };
+    Ok(Json(decided.ok_or_else(|| Problem::new(missing))?.open(&ctx).await?))
 }
