@@ -79,9 +79,9 @@ as() { # who, their token, what not to try, more options
     shift 3
     run "as $asker" --max-examples "$examples" --header "Authorization: Bearer $token" --exclude-path-regex "$but" "$@" || failed=1
 }
-# What ends the very session it is made with; and, for who works, what makes it act as somebody else.
-ends='^/v1/sessions/(end|\{)'
-leaves='^/v1/sessions/(end|capacity|\{)'
+# What ends the very session it is made with, or everybody's; and, for who works, what makes it act as somebody else.
+ends='^/v1/sessions/(end|revocation|\{)'
+leaves='^/v1/sessions/(end|revocation|capacity|\{)'
 as "a parent" "$parent" "$ends" "$@"
 as "a secretary" "$secretary" "$leaves" --warnings off "$@"
 as "an administrator" "$administrator" "$leaves" --warnings off "$@"
