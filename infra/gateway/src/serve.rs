@@ -12,7 +12,7 @@ use runtime::{Ctx, edge};
 use store::pg::Pg;
 use store::{Db, DbError};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::dev::mailbox::Mailbox;
 use crate::dev::{self, Dev};
@@ -79,17 +79,24 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let events = native::events(&config, gateway.app.events.clone()).await?;
     let stop = native::stop_signal();
     let timetable = loops::timetable(&gateway.app.manifests)?;
+    let migrated = Arc::new(Notify::new());
     let background = tokio::spawn(background(
         config.clone(),
         owner,
+        migrated.clone(),
         gateway.ctx.clone(),
         gateway.app.clone(),
         timetable,
         stop.clone(),
     ));
+    // Before the schema is there, nothing says which key the database is kept under.
+    let refused = async {
+        migrated.notified().await;
+        gateway.ctx.bound.refused().await
+    };
     tokio::select! {
         () = native::serve_on(public, events, stop) => {}
-        refused = gateway.ctx.bound.refused() => return Err(refused.into()),
+        refused = refused => return Err(refused.into()),
     }
     // A run that carries a slow mail is cut: its lease gives the mail to the next start.
     if tokio::time::timeout(native::DRAIN, background).await.is_err() {
@@ -101,10 +108,11 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
 
 /// Schema, demo data, then the loops; a database that is away is waited for while HTTP says 503.
 async fn background(
-    config: Config, owner: Pg, ctx: Ctx, app: App, timetable: Vec<loops::Ticking>, mut stop: watch::Receiver<bool>,
+    config: Config, owner: Pg, migrated: Arc<Notify>, ctx: Ctx, app: App, timetable: Vec<loops::Ticking>,
+    mut stop: watch::Receiver<bool>,
 ) {
     loop {
-        match prepare(&config, &owner, &ctx).await {
+        match prepare(&config, &owner, &migrated, &ctx).await {
             Ok(()) => break,
             Err(error) => tracing::error!(%error, "the database is not ready"),
         }
@@ -120,8 +128,9 @@ async fn background(
     futures_util::future::join(queue, cron).await;
 }
 
-async fn prepare(config: &Config, pg: &Pg, ctx: &Ctx) -> Result<(), DbError> {
+async fn prepare(config: &Config, pg: &Pg, migrated: &Notify, ctx: &Ctx) -> Result<(), DbError> {
     pg.migrate().await?;
+    migrated.notify_one();
     // What is sealed now can be looked up from then on, and by no other key.
     ctx.bound.prove().await?;
     crate::sealing::seal_clear(pg.pool(), &ctx.keys).await.map_err(|error| DbError::Unavailable(error.to_string()))?;
