@@ -34,6 +34,7 @@ ALLOWED = {
     # The directory knows who is who.
     "POST /v1/professionals": {("field-invalid", "rpps"), ("field-invalid", "profession")},
     "POST /v1/second-factors/totp/confirmation": OTP,
+    "POST /v1/sessions/second-factor": {("field-invalid", "otp")},
     "POST /v1/second-factors/passkeys": CREDENTIAL,
     "GET /v1/me/access-log": CURSOR | DATES,
     "GET /v1/audit": CURSOR | {("field-invalid", "date[0]"), ("field-invalid", "date[1]"), ("field-invalid", "date"),

@@ -404,7 +404,7 @@ async fn answers_do_not_tell_by_their_work_whether_somebody_has_an_address() {
         done.push((took(before, between), took(between, after), asked.body, refused.body));
     }
     assert_eq!(done[0].0, (1, 0), "one statement, no hash");
-    assert_eq!(done[0].1.1, 3, "three hashes");
+    assert_eq!(done[0].1.1, 4, "four hashes");
     assert!(done.iter().all(|each| *each == done[0]), "{done:?}");
 }
 
@@ -454,4 +454,76 @@ async fn a_password_that_everybody_tries_first_is_refused_at_sign_up() {
         assert!(refused.body["detail"].as_str().unwrap().contains(words), "{password}: {}", refused.body);
     }
     assert_eq!(app.count("select count(*) from outbox").await, 0);
+}
+
+#[tokio::test]
+async fn who_claimed_an_address_first_leaves_nobody_in_what_the_mailbox_gets() {
+    let app = App::start().await;
+    let email = "visee@famille.example";
+    let attacker = opened(&app, email).await;
+    let child = crate::guardians::child(&attacker, "2019-09-01").await;
+    let accomplice = app.patient().await;
+    crate::guardians::bring_in(&attacker, &accomplice, &child, &["book", "documents"]).await;
+    let waiting = crate::guardians::invite(&attacker, &child, &["book"]).await;
+    app.settle().await;
+    app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let reset = json!({"token": mailed(&app, email).await, "password": OTHER});
+    app.nobody().post("/v1/accounts/password-reset", &reset).await.expect(204);
+    let owner = signed_in(&app, email, OTHER).await;
+    owner.get(&format!("/v1/patients/{child}")).await.expect(200);
+    assert_eq!(accomplice.get(&format!("/v1/patients/{child}")).await.problem(404), "not-found");
+    let late = app.patient().await.post("/v1/guardianships", &json!({"code": waiting})).await;
+    assert_eq!(late.problem(422), "invitation-invalid");
+}
+
+#[tokio::test]
+async fn claims_all_around_keep_nobody_out_where_they_are_known() {
+    let app = App::start().await;
+    let email = "entouree@famille.example";
+    let sign_up = async |password: &str| {
+        let account = json!({"email": email, "password": password, "given_name": "Ada", "family_name": "Exemple", "birth_date": "1988-05-12"});
+        app.nobody().post("/v1/accounts", &account).await.expect(201);
+    };
+    let home = app.nobody().at("192.0.2.44");
+    let session = json!({"email": email, "password": PHRASE});
+    sign_up("les mots d’avant").await;
+    sign_up(PHRASE).await;
+    home.post("/v1/sessions", &session).await.expect(201);
+    sign_up("les mots d’après").await;
+    home.post("/v1/sessions", &session).await.expect(201);
+}
+
+#[tokio::test]
+async fn whoever_reads_the_mailbox_signs_in_where_strangers_guessed() {
+    let app = App::start().await;
+    let email = "devinee@famille.example";
+    verified(&app, email).await;
+    let wrong = json!({"email": email, "password": "pas celle-là"});
+    for n in 0..10 {
+        app.nobody().at(&format!("198.51.100.{n}")).post("/v1/sessions", &wrong).await.problem(401);
+    }
+    let elsewhere = app.nobody().at("203.0.113.77");
+    let right = |password: &str| json!({"email": email, "password": password});
+    assert_eq!(elsewhere.post("/v1/sessions", &right(PHRASE)).await.problem(429), "too-many-attempts");
+    elsewhere.post("/v1/accounts/password-reset/request", &json!({"email": email})).await.expect(202);
+    let reset = json!({"token": mailed(&app, email).await, "password": OTHER});
+    elsewhere.post("/v1/accounts/password-reset", &reset).await.expect(204);
+    elsewhere.post("/v1/sessions", &right(OTHER)).await.expect(201);
+}
+
+#[tokio::test]
+async fn no_notice_goes_to_an_address_that_another_account_has_shown() {
+    let app = App::start().await;
+    let email = "montree@famille.example";
+    verified(&app, email).await;
+    app.settle().await;
+    let had = app.mails(email).len();
+    let claim = json!({"email": email, "password": OTHER, "given_name": "Bea", "family_name": "Autre", "birth_date": "1990-01-01"});
+    app.nobody().post("/v1/accounts", &claim).await.expect(201);
+    let other = signed_in(&app, email, OTHER).await;
+    let slots = app.lyon_slots().await;
+    crate::support::app::book(&other, &slots[0]).await.expect(201);
+    app.settle().await;
+    let told: Vec<_> = app.mails(email).into_iter().skip(had).map(|mail| mail.subject).collect();
+    assert!(told.iter().all(|subject| !subject.contains("rendez-vous")), "{told:?}");
 }

@@ -156,3 +156,19 @@ async fn staff_open_no_record_by_booking_its_patient() {
     ben.post(&path, &json!({"slot": slots[20]["slot"]})).await.expect(200);
     doctor.get(&record).await.expect(200);
 }
+
+#[tokio::test]
+async fn of_many_emergencies_at_once_one_is_opened_and_told() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let doctor = app.staff("practitioner-pentes").await;
+    let unseen = json!({"reason": "\u{200b}".repeat(25)});
+    let unseen = doctor.post(&format!("/v1/patients/{}/emergency-access", ada.patient), &unseen).await;
+    assert_eq!((unseen.problem(422), &unseen.body["field"]), ("field-invalid", &json!("reason")));
+    let many = futures_util::future::join_all((0..12).map(|_| open(&doctor, &ada.patient))).await;
+    assert_eq!(many.iter().filter(|answer| answer.status == 201).count(), 1);
+    assert!(many.iter().all(|answer| [200, 201].contains(&answer.status.as_u16())));
+    assert!(many.iter().all(|answer| answer.body["id"] == many[0].body["id"]));
+    app.settle().await;
+    assert_eq!(app.mails(&ada.email).iter().filter(|mail| mail.subject.contains("urgence")).count(), 1);
+}

@@ -189,23 +189,28 @@ async fn a_session_from_before_the_second_factor_needs_it_for_all_but_the_accoun
     );
 
     let wrong = before.post(up, &json!({"otp": "000000"})).await;
-    assert_eq!((wrong.problem(401), &wrong.body["field"]), ("sign-in-failed", &json!("otp")));
+    assert_eq!((wrong.problem(422), &wrong.body["field"]), ("field-invalid", &json!("otp")));
+    assert_eq!(
+        before.post("/v1/memberships", &json!({"code": "AAAA-BBBB-CCCC"})).await.problem(403),
+        "second-factor-needed"
+    );
     app.later(SignedDuration::from_secs(30));
     let code = json!({"otp": shown(&secret, app.now())});
     let both = tokio::join!(before.post(up, &code), another.post(up, &code));
+    let (gone, third) = if both.0.status == 200 { (&before, &another) } else { (&another, &before) };
     let (raised, refused) = if both.0.status == 200 { both } else { (both.1, both.0) };
-    assert_eq!(refused.problem(401), "sign-in-failed", "one code, one session");
+    assert_eq!(refused.problem(422), "field-invalid", "one code, one session");
     let next = raised.expect(200);
     ada.clone().bearing(next["access_token"].as_str().unwrap()).get("/v1/patients").await.expect(200);
+    // Whoever has a token of the session from before has nothing of the next.
+    assert_eq!(gone.get("/v1/accounts/me").await.problem(401), "unauthenticated");
     // With a recovery code, told by mail as ever.
-    let third = if before.get("/v1/patients").await.status == 200 { &another } else { &before };
     third.post(up, &json!({"otp": codes[1]})).await.expect(200);
-    third.get("/v1/patients").await.expect(200);
     assert_eq!(app.count("select count(*) from outbox where data ->> 'what' = 'recovery-code-used'").await, 1);
     let raised = "select count(*) from audit where event = 'session.step-up' and outcome = 'success' and level = 2";
     assert_eq!(app.count(raised).await, 2);
     assert_eq!(app.count("select count(*) from audit where event = 'session.step-up' and outcome = 'failed'").await, 2);
-    // The refresh token from before is a copy by now.
+    // The refresh token from before is worth nothing.
     let refresh = async |pair: &Value| {
         app.nobody().post("/v1/sessions/refresh", &json!({"refresh_token": pair["refresh_token"]})).await
     };

@@ -157,3 +157,29 @@ async fn what_would_be_in_the_way_of_a_block_or_of_leaving_tells_no_secret() {
     let doctor = app.staff("practitioner-pentes").await;
     doctor.get(&path(&visit)).await.problem(404);
 }
+
+#[tokio::test]
+async fn a_block_that_waits_for_a_secret_visit_stops_emergencies_at_once() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let child = child(&ada, BORN).await;
+    let zoe = young(&app, &ada, &child, BORN).await;
+    // What she was refused before anybody was sure of her is hers to know.
+    let slots = app.slots_with("nolwenn-le-bihannic").await;
+    let wish = json!({"slot": slots[0]["slot"], "patient": child, "secret": true});
+    send(&zoe, "/v1/appointments", &wish).await.problem(404);
+    let open = send(&zoe, "/v1/appointments", &json!({"slot": slots[4]["slot"]})).await.expect(201);
+    zoe.post(&format!("{}/secrecy", path(&open)), &json!({"secret": true})).await.problem(404);
+    let refused = |log: Vec<Value>| log.iter().filter(|line| line["outcome"] == "refused").count();
+    assert_eq!(refused(log(&ada, &child).await), 0);
+    assert_eq!(refused(log(&zoe, &child).await), 2);
+
+    prove_identity(&app, &zoe, &child).await;
+    zoe.post(&format!("{}/cancellation", path(&open)), &json!({"reason": "x"})).await.expect(200);
+    send(&zoe, "/v1/appointments", &wish).await.expect(201);
+    let whom = json!({"practitioner": App::practitioner("nolwenn-le-bihannic")});
+    ada.post(&format!("/v1/patients/{child}/blocks"), &whom).await.expect(201);
+    let doctor = app.staff("practitioner-pentes").await;
+    let why = json!({"reason": "Enfant inconscient, parents injoignables."});
+    assert_eq!(doctor.post(&format!("/v1/patients/{child}/emergency-access"), &why).await.problem(404), "not-found");
+}

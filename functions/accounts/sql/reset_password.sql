@@ -1,6 +1,6 @@
 -- Sets a new password by a link that is good once, and ends every session and what was asked for under the old one. Whoever holds the mailbox has shown the address
 -- to be the account's, unless another account did before.
--- $1 who (nobody)   $2 link   $3 password hash
+-- $1 who (nobody)   $2 link   $3 password hash   $4 keyed hash of where the request comes from
 with used as (
     update account_link link set used_at = ($1::jsonb ->> 'at')::timestamptz
     from account
@@ -33,6 +33,23 @@ with used as (
     delete from recovery_code using used where recovery_code.account_id = used.account_id and used.unproven
 ), identities as (
     delete from external_identity using used where external_identity.account_id = used.account_id and used.unproven
+), invited as (
+    delete from invitation using used where invitation.invited_by = used.account_id and invitation.accepted_at is null and used.unproven
+), brought_in as (
+    -- Whom they brought in to act for a patient may be theirs too.
+    update guardianship other set until = ($1::jsonb ->> 'at')::timestamptz
+    from used
+    where used.unproven and other.invited_by = used.account_id and other.account_id <> used.account_id
+      and (other.until is null or other.until > ($1::jsonb ->> 'at')::timestamptz)
+    returning other.id, other.patient_id
+), at_version as (
+    update patient set guardians_version = guardians_version + 1
+    where id in (select patient_id from brought_in)
+), met as (
+    -- Whoever reads the mailbox is at home there: strangers' failures do not stand in the way of the new password.
+    insert into known_address (account_id, address, last_at)
+    select reset.id, $4::text, ($1::jsonb ->> 'at')::timestamptz from reset
+    on conflict on constraint known_address_pkey do update set last_at = excluded.last_at
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz
@@ -41,5 +58,8 @@ with used as (
     insert into trace
     select line.* from reset,
         entry($1::jsonb || jsonb_build_object('account', reset.id), 'update', 'account.password.reset', reset.id, null) as line
+    union all
+    select line.* from brought_in, used, entry($1::jsonb || jsonb_build_object('account', used.account_id),
+        'delete', 'guardianship.end', brought_in.id, brought_in.patient_id) as line
 )
 select jsonb_build_object('id', id, 'ended', end_sessions(id, ($1::jsonb ->> 'at')::timestamptz, 'password reset')) from reset

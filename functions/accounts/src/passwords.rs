@@ -6,6 +6,7 @@ use domain::letter::{Purpose, RESET_LIFE};
 use domain::person::NewPassword;
 use runtime::actor::anonymous;
 use runtime::edge::{ClientAddress, RequestId};
+use runtime::sign_in_attempts::address_hash;
 use runtime::{Actor, Ctx, Input, Kind, Problem, Words};
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub(crate) struct Reset {
 }
 
 /// Sets a new password and signs out everywhere. The link is good once; second factors and linked identities stay
-/// as they are, but for an account that had not shown its address: they go.
+/// as they are, but for an account that had not shown its address: they go, and whom it brought in to act for a patient.
 #[utoipa::path(post, path = "/v1/accounts/password-reset", operation_id = "reset_password", tag = "accounts", request_body = Reset,
     responses((status = 204, description = "The password is set."),
               (status = 422, description = "The link does not do, or the password is too easy to guess.")))]
@@ -64,7 +65,11 @@ pub(crate) async fn reset(
     let owner = ctx.db.optional(&LINK_OWNER, params![link, now]).await?.ok_or_else(invalid)?;
     let hash = owner.new_hash(&ctx, "password", given.password).await?;
     let who = anonymous(request, address, now);
-    let reset = ctx.db.optional(&RESET_PASSWORD, params![who, link, hash]).await.map_err(taken)?;
+    let reset = ctx
+        .db
+        .optional(&RESET_PASSWORD, params![who, link, hash, address_hash(&ctx, address)?])
+        .await
+        .map_err(taken)?;
     reset.map(|_| StatusCode::NO_CONTENT).ok_or_else(invalid)
 }
 

@@ -23,6 +23,8 @@ const OPEN: Statement<EmergencyAccess> = statement!("open");
 
 /// Shortest reason, in characters: a word is none.
 const MIN_REASON: usize = 20;
+/// Letters and figures among them: blanks and what nobody sees are no reason.
+const MIN_LETTERS: usize = 12;
 
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(open))
@@ -56,18 +58,16 @@ struct EmergencyAccess {
 }
 
 /// Opens a patient's record in an emergency. The patient and those who act for them are told, and every look is on record
-/// as one. Of whom has shut the caller out there is nothing here.
+/// as one. While one is open, another is the same and tells nobody again. Of whom has shut the caller out there is nothing here.
 #[utoipa::path(post, path = "/v1/patients/{id}/emergency-access", operation_id = "open_in_emergency", tag = "patients",
-    request_body = Emergency, params(("id" = PatientId, Path)), responses((status = 201, body = EmergencyAccess)))]
+    request_body = Emergency, params(("id" = PatientId, Path)), responses((status = 201, body = EmergencyAccess), (status = 200, body = EmergencyAccess, description = "It was open already.")))]
 async fn open(
     State(ctx): State<Ctx>, actor: Actor, Segment(patient): Segment<PatientId>, Input(emergency): Input<Emergency>,
 ) -> Result<(StatusCode, Json<EmergencyAccess>), Problem> {
     let now = ctx.now();
     let who = actor.who(now);
-    let key = ctx.db.optional(&KEY, params![who.clone(), patient.as_uuid()]).await?;
-    let key = key.ok_or_else(|| Problem::new(Kind::NotFound))?;
     let reason = emergency.reason.trim();
-    if reason.chars().count() < MIN_REASON {
+    if reason.chars().count() < MIN_REASON || reason.chars().filter(|c| c.is_alphanumeric()).count() < MIN_LETTERS {
         return Err(Problem::new(Kind::FieldInvalid).field("reason").hint("reason-short"));
     }
     let most = ctx.config.emergency_hours;
@@ -75,6 +75,8 @@ async fn open(
     if !(1..=most).contains(&hours) {
         return Err(Problem::new(Kind::FieldInvalid).field("hours").hint("emergency-hours").with("max_hours", most));
     }
+    let key = ctx.db.optional(&KEY, params![who.clone(), patient.as_uuid()]).await?;
+    let key = key.ok_or_else(|| Problem::new(Kind::NotFound))?;
     let id = Uuid::now_v7();
     let key = ctx.keys.owner(patient, key.wrapped_key.as_deref()).await?;
     let reason = key.seal("emergency_access.reason", id, reason)?;
@@ -82,6 +84,7 @@ async fn open(
         "id": id, "patient": patient, "reason": reason,
         "until": now + SignedDuration::from_hours(hours.into()),
     });
-    let opened = ctx.db.optional(&OPEN, params![who, wish]).await?;
-    Ok((StatusCode::CREATED, Json(opened.ok_or_else(|| Problem::new(Kind::NotFound))?)))
+    let opened = ctx.db.optional(&OPEN, params![who, wish]).await?.ok_or_else(|| Problem::new(Kind::NotFound))?;
+    let status = if opened.id.as_uuid() == id { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(opened)))
 }

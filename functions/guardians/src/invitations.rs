@@ -82,6 +82,7 @@ enum Acceptance {
     Exists,
     OfAge,
     NotYou,
+    InUse,
 }
 
 /// Takes up an invitation. After ten wrong codes in a day no code is good until the next.
@@ -102,5 +103,6 @@ pub(crate) async fn accept(
         Acceptance::Exists => Err(Problem::new(Kind::GuardianExists)),
         Acceptance::OfAge => Err(Problem::new(Kind::PatientOfAge)),
         Acceptance::NotYou => Err(Problem::new(Kind::InvitationNotYours)),
+        Acceptance::InUse => Err(Problem::new(Kind::FileInUse)),
     }
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::access::{Resource, Role};
+use domain::access::{Level, Resource, Role};
 use domain::ids::{EstablishmentId, InvitationId};
 use domain::person::Name;
 use domain::{SignedDuration, Timestamp};
@@ -145,6 +145,10 @@ pub(crate) async fn accept(
     State(ctx): State<Ctx>, actor: Actor, Input(given): Input<MemberCode>,
 ) -> Result<(StatusCode, Json<Member>), Problem> {
     let now = ctx.now();
+    // Whoever looks after their account may do this: not without the second factor, where there is one.
+    if actor.standing.two_factors && actor.standing.level < Level::Two {
+        return Err(Problem::new(Kind::SecondFactorNeeded));
+    }
     let parameters = params![actor.who(now), hash_code(&ctx.keys, &given.code)?, Uuid::now_v7()];
     let accepted = ctx.db.one(&ACCEPT, parameters).await.map_err(|error| not_taken(error, now))?;
     match accepted {

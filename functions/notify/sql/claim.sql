@@ -18,7 +18,7 @@ select jsonb_build_object(
     -- None for whom it is not, or no longer, to be told.
     'contact', (
         select account.contact from guardianship g
-        where g.account_id = account.id and g.patient_id = appointment.patient_id and in_force(g, $3::text::timestamptz)
+        where not of_another(account) and g.account_id = account.id and g.patient_id = appointment.patient_id and in_force(g, $3::text::timestamptz)
           and (g.relation = 'self' or 'notices' = any (g.rights))
           and (appointment.secret_since is null or surely_oneself(g, $3::text::timestamptz))),
     'wrapped_key', account.wrapped_key, 'language', coalesce(account.language, 'fr'),

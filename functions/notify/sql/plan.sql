@@ -8,7 +8,8 @@ with wanted as (
     join guardianship on guardianship.patient_id = appointment.patient_id
     join account on account.id = guardianship.account_id
     -- Whoever acts for the patient and is to be told; of what a minor keeps secret, nobody but the minor.
-    where appointment.id = $3::uuid and account.contact is not null and in_force(guardianship, $5::text::timestamptz)
+    -- Not to an address that another account has shown to be its own: it is not whose it says it is.
+    where appointment.id = $3::uuid and account.contact is not null and not of_another(account) and in_force(guardianship, $5::text::timestamptz)
       and (guardianship.relation = 'self' or 'notices' = any (guardianship.rights))
       and (appointment.secret_since is null or surely_oneself(guardianship, $5::text::timestamptz))
     union all

@@ -1,6 +1,7 @@
--- Makes the session one of two factors, if the code is still good: only once. Its refresh tokens are changed for another. No
--- row when the code is not good, or the session is one of two factors already.
--- $1 who   $2 {factor: {id, counter}, recovery (hash)}: one of them   $3 hash of the next refresh token   $4 ticket
+-- Goes on in another session, of two factors, if the code is still good: only once. The one of one factor ends, so that no
+-- token of it is worth more than it was. No row when the code is not good, or the session is one of two factors already.
+-- $1 who   $2 {factor: {id, counter}, recovery (hash)}: one of them   $3 the next session   $4 hash of its refresh token
+-- $5 ticket
 with used as (
     update second_factor set counter = ($2::jsonb #>> '{factor,counter}')::int8, last_used_at = ($1::jsonb ->> 'at')::timestamptz
     where id = ($2::jsonb #>> '{factor,id}')::uuid and account_id = ($1::jsonb ->> 'account')::uuid
@@ -10,19 +11,20 @@ with used as (
     update recovery_code set used_at = ($1::jsonb ->> 'at')::timestamptz
     where account_id = ($1::jsonb ->> 'account')::uuid and hash = $2::jsonb ->> 'recovery' and used_at is null
     returning account_id
-), raised as (
-    update session s set
-        level = 2, last_seen_at = ($1::jsonb ->> 'at')::timestamptz,
-        method = s.method || case when exists (select from used) then '+totp' else '+recovery' end
+), former as (
+    update session s set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'stepped up'
     where s.id = ($1::jsonb ->> 'session')::uuid and s.account_id = ($1::jsonb ->> 'account')::uuid
       and s.level = 1 and s.revoked_at is null and (exists (select from used) or exists (select from spent))
-    returning s.id, s.account_id
-), replaced as (
-    update refresh_token set used_at = ($1::jsonb ->> 'at')::timestamptz
-    from raised where refresh_token.session_id = raised.id and refresh_token.used_at is null
+    returning s.*
+), raised as (
+    insert into session (id, account_id, created_at, last_seen_at, expires_at, role, membership_id, level, method, device, provider)
+    select $3::uuid, account_id, created_at, ($1::jsonb ->> 'at')::timestamptz, expires_at, role, membership_id, 2,
+           method || case when exists (select from used) then '+totp' else '+recovery' end, device, provider
+    from former
+    returning id, account_id
 ), issued as (
     insert into refresh_token (hash, session_id, issued_at)
-    select $3::text, raised.id, ($1::jsonb ->> 'at')::timestamptz from raised
+    select $4::text, raised.id, ($1::jsonb ->> 'at')::timestamptz from raised
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', account_id, jsonb_build_object('account', account_id, 'what', 'recovery-code-used'),
@@ -34,4 +36,4 @@ with used as (
     union all
     select line.* from spent, entry($1::jsonb, 'execute', 'recovery-code.use', spent.account_id, null) as line
 )
-select jsonb_build_object('id', raised.id, 'settled', settle_attempt($4::jsonb, false)) from raised
+select jsonb_build_object('id', raised.id, 'settled', settle_attempt($5::jsonb, false)) from raised

@@ -10,7 +10,7 @@ use runtime::device::Device;
 use runtime::edge::{ClientAddress, RequestId};
 use runtime::second_factors::{Factor, FactorKind, proof_of};
 use runtime::sessions::{self, Capacity, Opening, Proof, Tokens};
-use runtime::sign_in_attempts::Attempt;
+use runtime::sign_in_attempts::{Attempt, address_hash};
 use runtime::{Ctx, Input, Kind, Problem, Words};
 use serde::Deserialize;
 use store::{Query as _, Statement, params, statement};
@@ -72,7 +72,11 @@ async fn tried(
     ctx: &Ctx, (request, address, device): (RequestId, ClientAddress, Device), lookup: &str, given: SignIn,
     attempt: &Attempt,
 ) -> (Option<AccountId>, Result<Tokens, Problem>) {
-    let claimants = match ctx.db.many(&CREDENTIALS, params![lookup, ctx.now()]).await {
+    let from = match address_hash(ctx, address) {
+        Ok(from) => from,
+        Err(error) => return (None, Err(error.into())),
+    };
+    let claimants = match ctx.db.many(&CREDENTIALS, params![lookup, ctx.now(), from]).await {
         Ok(claimants) => claimants,
         Err(error) => return (None, Err(error.into())),
     };
@@ -89,13 +93,13 @@ async fn tried(
     (owner, outcome.await)
 }
 
-/// Whose password it is: of the one account that has the address, or of the newest or the oldest that claims it: neither who
-/// came before nor who comes after keeps somebody out. A wrong one always takes three hashes, so that the time tells nothing
-/// of how many there are.
+/// Whose password it is: of the one account that has the address, or of the newest, the oldest or the one known here that claims
+/// it: nobody who came before or comes after keeps somebody out. A wrong one always takes four hashes, so that the time tells
+/// nothing of how many there are.
 async fn whose(ctx: &Ctx, claimants: Vec<Credentials>, password: String) -> Result<Option<Credentials>, Problem> {
     let (mut verified, claimed): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|account| account.verified);
     let mut newest_first = claimed.into_iter();
-    for candidate in [verified.pop(), newest_first.next(), newest_first.next()] {
+    for candidate in [verified.pop(), newest_first.next(), newest_first.next(), newest_first.next()] {
         let hash = candidate.as_ref().map(|account| account.password_hash.clone());
         if ctx.keys.verify_password(password.clone(), hash).await? {
             return Ok(candidate);

@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use domain::access::Level;
+use domain::ids::SessionId;
 use runtime::second_factors::{Factor, proof_of};
 use runtime::sessions::{Proof, Tokens};
 use runtime::sign_in_attempts::Attempt;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 const FACTORS: Statement<Factors> = statement!("factors");
 const STEP_UP: Statement<Value> = statement!("step_up");
@@ -31,10 +33,10 @@ struct Factors {
     factors: Vec<Factor>,
 }
 
-/// Makes the session one of two factors. The tokens it had are good no more. Who has a passkey only signs in with it instead.
+/// Goes on with two factors, in another session: the tokens of this one are good no more. Who has a passkey only signs in with it instead.
 #[utoipa::path(post, path = "/v1/sessions/second-factor", operation_id = "step_up", tag = "accounts",
     request_body = SecondFactorCode,
-    responses((status = 200, body = Tokens), (status = 401, description = "The code does not do."),
+    responses((status = 200, body = Tokens), (status = 422, description = "The code does not do."),
               (status = 404, description = "The account has no second factor, or the session is of two already."),
               (status = 429, description = "Too many attempts failed: try again after Retry-After seconds.")))]
 pub(crate) async fn step_up(
@@ -48,13 +50,13 @@ pub(crate) async fn step_up(
         Ok(tokens) => return Ok(Json(tokens)),
         Err(problem) => problem,
     };
-    let failed = problem.kind == Kind::SignInFailed;
+    let failed = problem.kind == Kind::FieldInvalid;
     attempt.settle(&ctx, actor.who(ctx.now()), failed, "session.step-up", Some(actor.account)).await?;
     Err(problem)
 }
 
 async fn tried(ctx: &Ctx, actor: &Actor, otp: &str, attempt: &Attempt) -> Result<Tokens, Problem> {
-    let failed = || Problem::new(Kind::SignInFailed).field("otp");
+    let failed = || Problem::new(Kind::FieldInvalid).field("otp").hint("otp");
     let who = actor.who(ctx.now());
     let Factors { wrapped_key, factors } = ctx.db.one(&FACTORS, params![who.clone()]).await?;
     let proof = match proof_of(ctx, actor.account, wrapped_key.as_deref(), &factors, otp).await? {
@@ -63,7 +65,8 @@ async fn tried(ctx: &Ctx, actor: &Actor, otp: &str, attempt: &Attempt) -> Result
         _ => return Err(failed()),
     };
     let (refresh_token, hash) = ctx.keys.new_token()?;
-    let raised = ctx.db.optional(&STEP_UP, params![who, proof, hash, attempt.ticket().clone()]).await?;
-    raised.ok_or_else(failed)?;
-    Tokens::new(ctx, actor.account, actor.session, refresh_token)
+    let next = SessionId::from_uuid(Uuid::now_v7());
+    let parameters = params![who, proof, next.as_uuid(), hash, attempt.ticket().clone()];
+    ctx.db.optional(&STEP_UP, parameters).await?.ok_or_else(failed)?;
+    Tokens::new(ctx, actor.account, next, refresh_token)
 }

@@ -94,8 +94,9 @@ fn is_host(domain: &str) -> bool {
 }
 
 fn name(text: String) -> Result<String, Refused> {
-    let sound =
-        text.chars().count() <= 100 && text.chars().any(char::is_alphabetic) && !text.chars().any(char::is_control);
+    let sound = text.chars().count() <= 100
+        && text.chars().any(char::is_alphabetic)
+        && !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'));
     if !sound {
         return Err(Refused("name"));
     }
@@ -183,6 +184,17 @@ mod tests {
         assert!(Email::try_from(format!("{}@example.org", "a".repeat(65))).is_err());
         assert!(Email::try_from(format!("a@{}.org", "b".repeat(64))).is_err());
         assert_eq!(Email::try_from("Ada.L@Example.ORG".to_owned()).unwrap().as_str(), "Ada.L@example.org");
+    }
+
+    #[test]
+    fn a_letter_in_another_dress_is_the_letter_and_markup_is_no_name() {
+        for (dressed, plain) in [("𝐀nne", "Anne"), ("Ｚｏｅ", "Zoe"), ("Joﬁ", "Jofi"), ("คำ", "คำ"), ("D´Arc", "D´Arc")]
+        {
+            assert_eq!(Name::try_from(dressed.to_owned()).unwrap().as_str(), plain);
+        }
+        for markup in ["<script>", "Anne <b>", "a>b"] {
+            assert!(Name::try_from(markup.to_owned()).is_err(), "{markup}");
+        }
     }
 
     #[test]

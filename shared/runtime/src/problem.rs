@@ -77,6 +77,7 @@ kinds! {
     AdultNeeded = CONFLICT "adult-needed" "Only a person of age acts for a child, and the caller's own file does not say that they are.",
     PatientHasAccount = CONFLICT "patient-has-account" "The patient has an account of their own already.",
     InvitationNotYours = CONFLICT "invitation-not-yours" "This invitation is for another person: an adult, or the patient themself under the same name and birth date.",
+    FileInUse = CONFLICT "file-in-use" "Your own file has a visit, a guardian or a block of its own by now: it cannot give way to the one you are invited to.",
     AlreadyDecided = CONFLICT "already-decided" "This was decided already, or there is nothing to decide yet.",
     VisitAhead = CONFLICT "visit-ahead" "A visit with this professional lies ahead: cancel it first.",
     PractitionerShutOut = CONFLICT "practitioner-shut-out" "This professional was shut out for the patient: lift that first.",

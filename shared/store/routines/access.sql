@@ -36,6 +36,12 @@ create or replace function blocked(of_patient uuid, professional uuid, at timest
         where b.patient_id = of_patient and b.practitioner_id = professional and coalesce(b.bites_from, b.since) <= at and (b.until is null or b.until > at))
 $$;
 
+-- The same at once, also where the block bites only after a visit that its maker does not see: an emergency goes over none.
+create or replace function shut_out_by(of_patient uuid, professional uuid, at timestamptz) returns boolean language sql stable as $$
+    select exists (select from block b
+        where b.patient_id = of_patient and b.practitioner_id = professional and b.since <= at and (b.until is null or b.until > at))
+$$;
+
 -- Whether a patient has a live care relation with one of these professionals in an establishment: a visit ahead or within
 -- the last two years that makes one, and no block.
 create or replace function cared_for(of_patient uuid, professionals uuid[], establishment uuid, at timestamptz)
@@ -87,12 +93,12 @@ begin
     when relation = 'staff-of-care' then
         return cared_for(of_patient, attached_to(who), establishment, at);
     when relation = 'emergency' then
-        return not blocked(of_patient, professional, at) and exists (select from emergency_access e
+        return not shut_out_by(of_patient, professional, at) and exists (select from emergency_access e
             where e.patient_id = of_patient and e.account_id = me and e.establishment_id = establishment
               and e.since <= at and e.until > at);
     when relation = 'unblocked' then
         return professional is not null and exists (select from patient where id = of_patient)
-            and not blocked(of_patient, professional, at);
+            and not shut_out_by(of_patient, professional, at);
     else
         raise exception 'the policy knows a relation that the database does not: %', relation;
     end case;

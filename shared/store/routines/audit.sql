@@ -132,6 +132,13 @@ create or replace function tells_a_secret(who jsonb, of_patient uuid, a audit) r
                   and e.since <= a.at and a.at < e.until))
 $$;
 
+-- Whether it is something that the young person themself was refused, as a visit that they wanted kept secret.
+create or replace function tried_in_vain(of_patient uuid, a audit) returns boolean language sql stable as $$
+    select a.outcome = 'refused' and exists (
+        select from guardianship own
+        where own.patient_id = of_patient and own.account_id = a.actor_id and own.relation = 'self')
+$$;
+
 -- Lines of the trail that concern a patient, newest first, below a line (`before_*`): what was done, and what was refused to
 -- somebody who named something of theirs; without those that would tell the reader of a visit that is kept from them.
 create or replace function access_lines(
@@ -143,12 +150,17 @@ create or replace function access_lines(
     with secrets as materialized (
         -- Nearly nobody has any: then no line need be looked at twice.
         select exists (select from appointment v where v.patient_id = of_patient and hidden(who, v)) as kept
+    ), tries as materialized (
+        -- Of somebody else's: what they were refused themself is theirs to know.
+        select not exists (select from guardianship g
+            where g.account_id = (who ->> 'account')::uuid and g.patient_id = of_patient and g.relation = 'self') as kept
     ), latest as (
         (select a.* from audit a
          where a.patient_id = of_patient
            and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
            and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
            and (not (select kept from secrets) or not tells_a_secret(who, of_patient, a))
+           and (not (select kept from tries) or not tried_in_vain(of_patient, a))
          order by a.at desc, a.seq desc limit most)
         union all
         (select a.* from objects_of(of_patient) object join audit a on a.object_id = object
@@ -156,6 +168,7 @@ create or replace function access_lines(
            and (from_at is null or a.at >= from_at) and (until_at is null or a.at < until_at)
            and (before_at is null or (a.at, a.seq) < (before_at, before_seq))
            and (not (select kept from secrets) or not tells_a_secret(who, of_patient, a))
+           and (not (select kept from tries) or not tried_in_vain(of_patient, a))
          order by a.at desc, a.seq desc limit most)
     )
     select latest.seq, latest.at, latest.event, latest.action, latest.outcome, latest.purpose, latest.actor_kind,

@@ -23,7 +23,7 @@ begin
 end $$;
 
 -- Takes up an invitation to act for a patient, or to be linked to one's own file beside those who act.
--- Returns {"outcome": "accepted" | "no_code" | "exists" | "of_age" | "not_you", "guardianship": …}.
+-- Returns {"outcome": "accepted" | "no_code" | "exists" | "of_age" | "not_you" | "in_use", "guardianship": …}.
 create or replace function accept_guardianship(who jsonb, hash text) returns jsonb language plpgsql as $$
 declare
     me constant uuid := (who ->> 'account')::uuid;
@@ -54,11 +54,14 @@ begin
     end if;
     if i.relation = 'self' then
         -- The file that came with the account, still empty, gives way to the one that is the patient's already.
-        if mine.id is null or mine.twin_lookup is distinct from p.twin_lookup or exists (select from appointment where patient_id = mine.id)
+        if mine.id is null or mine.twin_lookup is distinct from p.twin_lookup then
+            return jsonb_build_object('outcome', 'not_you');
+        end if;
+        if exists (select from appointment where patient_id = mine.id)
             or exists (select from guardianship other where other.patient_id = mine.id and other.account_id <> me)
             or exists (select from block where patient_id = mine.id)
             or exists (select from emergency_access where patient_id = mine.id) then
-            return jsonb_build_object('outcome', 'not_you');
+            return jsonb_build_object('outcome', 'in_use');
         end if;
         if exists (select from guardianship own where own.patient_id = p.id and own.relation = 'self' and in_force(own, at)) then
             return jsonb_build_object('outcome', 'exists');
@@ -243,3 +246,28 @@ create or replace function professional_document(p professional) returns jsonb l
         'applied_at', p.applied_at, 'decided_at', p.decided_at, 'reason', nullif(p.reason, ''))
     from practitioner where practitioner.id = p.practitioner_id
 $$;
+
+-- Opens a look in an emergency, or goes on with the one that is open: of many at once one is opened, and told.
+create or replace function open_in_emergency(who jsonb, wish jsonb) returns jsonb language plpgsql as $$
+declare
+    me constant uuid := (who ->> 'account')::uuid;
+    of_patient constant uuid := (wish ->> 'patient')::uuid;
+    now_at constant timestamptz := (who ->> 'at')::timestamptz;
+    e emergency_access;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(me || ' ' || of_patient, 3));
+    select * into e from emergency_access
+    where account_id = me and patient_id = of_patient and establishment_id = (who ->> 'establishment')::uuid
+      and since <= now_at and until > now_at
+    order by until desc limit 1;
+    if not found then
+        insert into emergency_access (id, account_id, patient_id, establishment_id, reason, since, until)
+        values ((wish ->> 'id')::uuid, me, of_patient, (who ->> 'establishment')::uuid, wish ->> 'reason', now_at,
+                (wish ->> 'until')::timestamptz)
+        returning * into e;
+        insert into outbox (kind, subject, data, occurred_at)
+        values ('emergency-access.opened.v1', e.id, jsonb_build_object('emergency_access', e.id, 'patient', of_patient), now_at);
+    end if;
+    insert into trace select * from entry(who || '{"purpose": "ETREAT"}', 'create', 'emergency-access.open', e.id, of_patient);
+    return jsonb_build_object('id', e.id, 'patient', of_patient, 'until', e.until);
+end $$;

@@ -47,3 +47,10 @@ begin
     insert into trace select * from entry(who, 'create', 'second-factor.add', factor, null);
     return first;
 end $$;
+
+-- Whether an account only claims an address that another one has shown to be its own.
+create or replace function of_another(a account) returns boolean language sql stable as $$
+    select a.email_verified_at is null and exists (
+        select from account other
+        where other.email_lookup = a.email_lookup and other.email_verified_at is not null and other.state <> 'closed')
+$$;

@@ -27,7 +27,7 @@ fn is_unseen(c: char) -> bool {
 
 /// The name in one form, or what is wrong with its letters.
 pub(super) fn honest(name: &str) -> Result<String, Refused> {
-    let name = nfc(name);
+    let name = nfc(&name.chars().map(undressed).collect::<String>());
     if name.chars().any(is_unseen) {
         return Err(Refused("name-unseen"));
     }
@@ -47,6 +47,14 @@ pub(super) fn honest(name: &str) -> Result<String, Refused> {
         return Err(Refused("name-mixed"));
     }
     Ok(name)
+}
+
+/// A Latin letter in another dress (𝐀, ﬁ) is the letter. Compatibility is for these alone: in other scripts it takes apart
+/// what people write as one.
+fn undressed(c: char) -> String {
+    let plain: String = c.nfkc().collect();
+    let latin = c.is_alphabetic() && plain.chars().all(|c| c.is_alphabetic() && c.script() == Script::Latin);
+    if latin { plain } else { c.into() }
 }
 
 /// Whether one word takes letters from two of the alphabets whose letters look alike (UTS 39 §5.1).
