@@ -172,7 +172,8 @@ fn no_manifest_names_a_secret_that_its_code_does_not_use() {
     };
     let opens = ["keys.owner(", "new_owner(", "open(&ctx.keys", "sealed(&ctx.keys", "name_of(", "::open(&ctx.keys"];
     let issues = ["keys.issue(", "sessions::open(", "sessions::{", "Tokens::new("];
-    let looks_up = ["fingerprint(", "lookup(", "link_token(", "link_id(", "new_code(", "hash_code(", "Attempt::"];
+    let looks_up =
+        ["fingerprint(", "lookup(", "link_token(", "link_id(", "sent_code(", "new_code(", "hash_code(", "Attempt::"];
     for function in gateway::registry::FUNCTIONS {
         let (name, manifest) = (function.name, function.manifest().unwrap());
         let code = text(&root().join("functions").join(name));
@@ -189,6 +190,7 @@ fn no_manifest_names_a_secret_that_its_code_does_not_use() {
             ("CARNET_LOOKUP_KEY", !manifest.routes.is_empty() || uses(&looks_up)),
             ("CARNET_SEAL_KEY", uses(&["ctx.seals"])),
             ("SMTP_URL", uses(&["ctx.mail"])),
+            ("SMS_URL", uses(&["ctx.sms"])),
             ("OPENID_PROVIDERS", uses(&["ctx.openid"])),
             ("EVENTS_SECRET", function.events.is_some()),
             ("AWS_SECRET_ACCESS_KEY", uses(&opens) || uses(&["ctx.seals"])),

@@ -61,7 +61,7 @@ fn home(manifests: &[Manifest], development: bool) -> String {
         })
         .collect();
     let dev = if development {
-        "<li><a href=\"/dev/mail\">Courriels envoyés</a> (développement)</li>\
+        "<li><a href=\"/dev/mail\">Courriels et SMS envoyés</a> (développement)</li>\
          <li><a href=\"/dev/clock\">Horloge</a> (développement)</li>"
     } else {
         ""

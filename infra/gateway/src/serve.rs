@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::dev::mailbox::Mailbox;
+use crate::dev::phones::Phones;
 use crate::dev::{self, Dev};
 use crate::registry::FUNCTIONS;
 use crate::{fixtures, loops, pages};
@@ -67,6 +68,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         config.smtp_url.get_or_insert(format!("smtp://{}", listener.local_addr()?));
         tokio::spawn(received.clone().serve(listener));
+        config.sms_url.get_or_insert(Phones::new(received.clone()).serve().await?);
         mailbox = Some(received);
     }
     let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
@@ -155,6 +157,6 @@ fn announce(config: &Config) {
     // The one thing people read on their terminal; everything else goes to the log.
     eprint!(
         "\nCarnet runs on {base}\n  {base}/             what runs here\n  {base}/docs/        try the API\n  \
-         {base}/openapi.json the API's description\n  {base}/dev/mail     mails that were sent\n\nDemo sign-ins (POST /v1/sessions):\n{accounts}\n"
+         {base}/openapi.json the API's description\n  {base}/dev/mail     mails and SMS that were sent\n\nDemo sign-ins (POST /v1/sessions):\n{accounts}\n"
     );
 }

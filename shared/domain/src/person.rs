@@ -122,6 +122,26 @@ fn phone(text: String) -> Result<String, Refused> {
     if sound { Ok(number) } else { Err(Refused("phone")) }
 }
 
+/// A number as networks everywhere dial it: `+`, country, number (ITU-T E.164). One of France without its country, 0X and
+/// eight digits, becomes +33 X: also where it is one of an overseas department, which is dialled by its own country code
+/// (+262, +590, +594, +596) and has to be given with it. None for what names no country.
+pub fn dialled(number: &str) -> Option<String> {
+    let number = match (number.strip_prefix('+'), number.strip_prefix("00"), number.strip_prefix('0')) {
+        (Some(whole), _, _) | (None, Some(whole), _) => whole.to_owned(),
+        (None, None, Some(french)) if french.len() == 9 => format!("33{french}"),
+        _ => return None,
+    };
+    // As many write it: +33 (0)6 …
+    let number = match number.strip_prefix("330") {
+        Some(rest) if rest.len() == 9 => format!("33{rest}"),
+        _ => number,
+    };
+    let sound = (6..=15).contains(&number.len())
+        && !number.starts_with('0')
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    sound.then(|| format!("+{number}"))
+}
+
 fn note(text: String) -> Result<String, Refused> {
     // PostgreSQL stores no NUL; nobody types one.
     let sound = text.chars().count() <= 1000 && !text.contains('\0');
@@ -276,6 +296,27 @@ mod tests {
         assert_eq!(Phone::try_from("+33 6 39 98 12 34".to_owned()).unwrap().as_str(), "+33639981234");
         for bad in ["", "12345", "+", "06 39 98 ab", "1234567890123456", "0 6 3 9 9 8 1 2 3 4 . . . ."] {
             assert!(Phone::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_dialled_with_its_country() {
+        for (given, whole) in [
+            ("0639981234", "+33639981234"),
+            ("+33639981234", "+33639981234"),
+            ("0033639981234", "+33639981234"),
+            ("+330639981234", "+33639981234"),
+            ("+262692123456", "+262692123456"),
+            ("00441632960961", "+441632960961"),
+            // Nobody in France, but nothing in the number says so.
+            ("0692123456", "+33692123456"),
+        ] {
+            assert_eq!(dialled(given).as_deref(), Some(whole), "{given}");
+        }
+        for nowhere in
+            ["", "+", "112", "639981234", "06399812345", "063998123", "+0639981234", "+1234567890123456", "00"]
+        {
+            assert_eq!(dialled(nowhere), None, "{nowhere}");
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// `MAIL_FROM`: sender of every e-mail.
     pub mail_from: String,
+    /// `SMS_URL`: `brevo:SENDER?key=…`, through whom SMS are sent; in development the gateway plays the provider.
+    pub sms_url: Option<String>,
     /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it. Passkeys are bound to
     /// it: without it there are none, but in development, where they are bound to `http://localhost` and the port.
     pub public_url: Option<String>,
@@ -141,6 +143,7 @@ impl Config {
             events_secret: get("EVENTS_SECRET"),
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
+            sms_url: get("SMS_URL"),
             public_url: get("PUBLIC_URL"),
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),
@@ -187,11 +190,12 @@ impl Config {
         copy
     }
 
-    fn secret_texts(&mut self) -> [(&'static str, &mut Option<String>); 11] {
+    fn secret_texts(&mut self) -> [(&'static str, &mut Option<String>); 12] {
         [
             ("DATABASE_URL", &mut self.database_url),
             ("EVENTS_SECRET", &mut self.events_secret),
             ("SMTP_URL", &mut self.smtp_url),
+            ("SMS_URL", &mut self.sms_url),
             ("CARNET_SIGNING_KEY", &mut self.signing_key),
             ("CARNET_SIGNING_KEYS_BEFORE", &mut self.signing_keys_before),
             ("CARNET_VERIFYING_KEYS", &mut self.verifying_keys),

@@ -16,6 +16,7 @@ use crate::mail::Mailer;
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::seals::Seals;
+use crate::sms::Sms;
 
 /// What a handler may use. Cloning is a few reference counts.
 #[derive(Clone)]
@@ -43,6 +44,8 @@ pub struct Parts {
     pub passkeys: Option<Passkeys>,
     /// The way out for e-mail.
     pub mail: Mailer,
+    /// The way out for SMS.
+    pub sms: Sms,
     /// With whom people may sign in.
     pub openid: Providers,
     /// How events reach their consumers.

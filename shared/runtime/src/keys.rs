@@ -4,6 +4,7 @@ mod given;
 mod kms;
 mod links;
 mod sealing;
+mod sent_codes;
 mod tokens;
 
 use std::sync::Arc;
@@ -218,6 +219,22 @@ impl Keys {
     /// As [`Keys::fingerprint`].
     pub fn link_id(&self, purpose: &str, token: &str) -> Result<Option<Uuid>, KeyError> {
         Ok(self.lookups()?.links.open(purpose, token))
+    }
+
+    /// The six digits that are sent for one row. They are not kept: see [`Keys::is_sent_code`].
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn sent_code(&self, id: Uuid) -> Result<String, KeyError> {
+        Ok(self.lookups()?.sent_codes.code(id))
+    }
+
+    /// Whether those are the six digits that were sent for a row. Checked in constant time.
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn is_sent_code(&self, id: Uuid, given: &str) -> Result<bool, KeyError> {
+        Ok(self.lookups()?.sent_codes.matches(id, given))
     }
 
     /// Hashes a password with argon2id, on a thread of its own and few at once.

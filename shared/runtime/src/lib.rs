@@ -30,6 +30,7 @@ pub mod seals;
 pub mod second_factors;
 pub mod sessions;
 pub mod sign_in_attempts;
+pub mod sms;
 pub mod telemetry;
 pub mod texts;
 pub mod view;

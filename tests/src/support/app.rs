@@ -11,6 +11,7 @@ use domain::ids::{AccountId, SessionId};
 use domain::{SignedDuration, Timestamp};
 use futures_util::future::BoxFuture;
 use gateway::dev::mailbox::{Mailbox, Received};
+use gateway::dev::phones::Phones;
 use gateway::serve::Gateway;
 use http_body_util::BodyExt as _;
 use runtime::clock::Clock;
@@ -58,6 +59,7 @@ pub struct App {
     pub gateway: Gateway,
     pub db: Arc<Counting>,
     pub mailbox: Arc<Mailbox>,
+    pub phones: Arc<Phones>,
     pub url: String,
     /// As the owner of the database, who may more than the product.
     owner: Pg,
@@ -81,8 +83,11 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let smtp = format!("smtp://{}", listener.local_addr().unwrap());
         tokio::spawn(mailbox.clone().serve(listener));
+        let phones = Phones::new(mailbox.clone());
+        let sms = phones.clone().serve().await.unwrap();
         let mut config = database::config(variables);
         config.smtp_url.get_or_insert(smtp);
+        config.sms_url.get_or_insert(sms);
         let inner = Pg::with_role(&url, 16, config.database_role.as_deref()).unwrap();
         let owner = Pg::lazy(&url, 4).unwrap();
         let db =
@@ -91,7 +96,7 @@ impl App {
         // Once a process, so that a test counts its own statements only.
         gateway.ctx.bound.prove().await.unwrap();
         db.count.store(0, Ordering::Relaxed);
-        Self { gateway, db, mailbox, url, owner, people: AtomicU32::new(0) }
+        Self { gateway, db, mailbox, phones, url, owner, people: AtomicU32::new(0) }
     }
 
     /// Nobody.

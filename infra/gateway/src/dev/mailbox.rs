@@ -21,9 +21,9 @@ const LONGEST_LINE: u64 = 4096;
 /// A mail as it arrived.
 #[derive(Debug, Clone, Serialize)]
 pub struct Received {
-    /// The envelope's recipient.
+    /// The envelope's recipient, or the number of an SMS.
     pub to: String,
-    /// Decoded.
+    /// Decoded; an SMS has none.
     pub subject: String,
     /// The plain part.
     pub text: String,
@@ -149,15 +149,27 @@ impl Mailbox {
         }
     }
 
-    fn keep(&self, recipients: &[String], message: &[u8]) {
+    /// Keeps an SMS like a mail that is nothing but its text.
+    pub(super) fn keep_sms(&self, to: &str, text: &str) {
+        let (to, text) = (to.to_owned(), text.to_owned());
+        let (subject, html, message_id) = <(String, String, String)>::default();
         let sent_at = (self.now)();
+        self.push([Received { to, subject, text, html, attachments: Vec::new(), sent_at, message_id }]);
+    }
+
+    fn push(&self, arrived: impl IntoIterator<Item = Received>) {
         let mut all = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        for to in recipients {
-            all.push_back(parse(to.clone(), message, sent_at));
+        for one in arrived {
+            all.push_back(one);
             if all.len() > KEPT {
                 all.pop_front();
             }
         }
+    }
+
+    fn keep(&self, recipients: &[String], message: &[u8]) {
+        let sent_at = (self.now)();
+        self.push(recipients.iter().map(|to| parse(to.clone(), message, sent_at)));
     }
 }
 

@@ -1,8 +1,9 @@
-//! What only a developer's machine has: a mailbox to read, a clock to move, keys made on the spot.
+//! What only a developer's machine has: a mailbox to read, of mails and SMS, a clock to move, keys made on the spot.
 //! Nothing here is routed unless `CARNET_ENV=development`, which a test proves.
 
 pub mod keys;
 pub mod mailbox;
+pub mod phones;
 
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ struct MailFilter {
     to: Option<String>,
 }
 
-/// The mails that arrived, oldest first.
+/// The mails and SMS that arrived, oldest first: `to` is an address, or a number with its `+` (`%2B` in a URL).
 async fn mail(State(dev): State<Dev>, Params(filter): Params<MailFilter>) -> Json<Page<Received>> {
     Json(Page { items: dev.mailbox.received(filter.to.as_deref()), next_cursor: None })
 }

@@ -24,6 +24,7 @@ use crate::mail::Mailer;
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::seals::Seals;
+use crate::sms::Sms;
 use crate::{Ctx, Function, Manifest, Parts, telemetry};
 
 /// The variable of what signs seals.
@@ -112,6 +113,7 @@ fn parts(
         seals: seals.map(Arc::new),
         passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
+        sms: Sms::new(config.sms_url.as_deref())?,
         openid: Providers::from_config(config)?,
         deliver,
         subscriptions,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::kms::{self, Kms};
 use super::links::Links;
+use super::sent_codes::SentCodes;
 use super::tokens::Tokens;
 use super::{KeyError, LocalMaster, MasterKey, OwnerKey};
 use crate::config::Config;
@@ -26,6 +27,7 @@ const LEAST_LOOKUP_KEY: usize = 32;
 pub(super) struct Lookups {
     pub(super) fingerprints: hmac::Key,
     pub(super) links: Links,
+    pub(super) sent_codes: SentCodes,
     pub(super) passing: OwnerKey,
 }
 
@@ -37,6 +39,7 @@ impl Lookups {
         Ok(Self {
             fingerprints: hmac::Key::new(hmac::HMAC_SHA256, derive(b"carnet fingerprints 1").as_ref()),
             links: Links::new(key),
+            sent_codes: SentCodes::new(key),
             passing: OwnerKey::new(passing, Uuid::nil())?,
         })
     }
