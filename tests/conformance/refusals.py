@@ -12,6 +12,7 @@ TOKEN = {("link-invalid", "token")}
 # Only the inviter knows a code, only an app or a browser the right answer, only a mail the right token.
 CODE = {("invitation-invalid", "code")}
 OTP = {("field-invalid", "code")}
+SENT_CODE = {("code-wrong", "code")}
 CREDENTIAL = {("field-invalid", "credential"), ("field-invalid", "ceremony")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
 ALLOWED = {
@@ -25,6 +26,10 @@ ALLOWED = {
     "POST /v1/accounts/email-change": {("field-invalid", "email"), ("password-wrong", "password")},
     "POST /v1/accounts/email-change/confirmation": TOKEN,
     "POST /v1/accounts/email-change/refusal": TOKEN,
+    # A number needs its country; the account may have none.
+    "POST /v1/accounts/phone": {("field-invalid", "phone"), ("password-wrong", "password")},
+    "POST /v1/accounts/phone-verification/request": {("field-invalid", "phone"), ("field-missing", "phone")},
+    "POST /v1/accounts/phone-verification": SENT_CODE,
     "POST /v1/accounts/closure": {("password-wrong", "password")},
     "POST /v1/patients": BIRTH | NAME,
     # Of 15 or more; `self` is all rights, and the others are never more than the inviter's.

@@ -271,10 +271,13 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/accounts/email-change") => {
             (None, template.to_owned(), json!({"email": "x@famille.example", "password": "x"}))
         }
+        ("POST", "/v1/accounts/phone") => (None, template.to_owned(), json!({"phone": null, "password": "x"})),
+        ("POST", "/v1/accounts/phone-verification") => (None, template.to_owned(), json!({"code": "123456"})),
         ("POST", "/v1/accounts/closure") => (None, template.to_owned(), json!({"password": "x"})),
         (
             "POST",
             "/v1/accounts/email-verification/request"
+            | "/v1/accounts/phone-verification/request"
             | "/v1/sessions/end-all"
             | "/v1/second-factors/totp"
             | "/v1/second-factors/passkeys/options"

@@ -7,6 +7,7 @@ mod access;
 mod account_end;
 mod account_life;
 mod account_mail;
+mod account_phone;
 mod accounts;
 mod asvs;
 mod at_once;

@@ -31,7 +31,10 @@ fn body(path: &str) -> Value {
         "/v1/sessions/end"
         | "/v1/sessions/end-all"
         | "/v1/sessions/{id}"
-        | "/v1/accounts/email-verification/request" => json!({}),
+        | "/v1/accounts/email-verification/request"
+        | "/v1/accounts/phone-verification/request" => json!({}),
+        "/v1/accounts/phone" => json!({"phone": null, "password": "x"}),
+        "/v1/accounts/phone-verification" => json!({"code": "123456"}),
         "/v1/sessions/revocation" => json!({"everybody": true, "reason": "incident"}),
         "/v1/sessions/second-factor" => json!({"otp": "123456"}),
         "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation" => json!({"token": "x"}),

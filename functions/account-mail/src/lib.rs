@@ -1,5 +1,6 @@
-//! Write to people about their account: links, and what was done to what protects it.
+//! Write to people about their account: links, codes, and what was done to what protects it.
 
+mod phone;
 mod words;
 
 use axum::Router;
@@ -45,6 +46,7 @@ enum Fact {
     Link(Uuid),
     Secured(Change),
     Emergency(PatientId),
+    PhoneCode(Uuid),
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +63,11 @@ struct Change {
 }
 
 #[derive(Debug, Deserialize)]
+struct CodeAsked {
+    code: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
 struct Emergency {
     patient: PatientId,
 }
@@ -72,6 +79,9 @@ impl Fact {
             "account.opened.v1" | "account.link-asked.v1" => {
                 serde_json::from_value(data).ok().map(|asked: Asked| Self::Link(asked.link))
             }
+            "account.phone-code-asked.v1" => {
+                serde_json::from_value(data).ok().map(|asked: CodeAsked| Self::PhoneCode(asked.code))
+            }
             "account.secured.v1" => serde_json::from_value(data).ok().map(Self::Secured),
             "emergency-access.opened.v1" => {
                 serde_json::from_value(data).ok().map(|access: Emergency| Self::Emergency(access.patient))
@@ -80,7 +90,7 @@ impl Fact {
         }
     }
 
-    /// Plans its letters, once.
+    /// Plans its letters, once. A code was planned by who asked for it.
     async fn plan(&self, ctx: &Ctx, event: Uuid) -> Result<(), Problem> {
         let now = ctx.now();
         match self {
@@ -89,6 +99,7 @@ impl Fact {
                 let parameters = params![event, account.as_uuid(), what.name(), *email_change, now];
                 ctx.db.one(&PLAN_SECURED, parameters).await?
             }
+            Self::PhoneCode(_) => return Ok(()),
             Self::Emergency(patient) => ctx.db.one(&PLAN_EMERGENCY, params![event, patient.as_uuid(), now]).await?,
         };
         Ok(())
@@ -120,6 +131,9 @@ struct Waiting {
 async fn write(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Outcome, Problem> {
     let id = event.id;
     let Some(fact) = Fact::of(event) else { return Ok(Outcome::Reject(Problem::new(Kind::EventRejected))) };
+    if let Fact::PhoneCode(code) = fact {
+        return phone::send(&ctx, code).await;
+    }
     fact.plan(&ctx, id).await?;
     let (now, lease) = (ctx.now(), Uuid::now_v7());
     let claimed = ctx.db.many(&CLAIM, params![id, lease, now, now + LEASE]).await?;

@@ -21,7 +21,7 @@ with me as (
     where account.id = ($1::jsonb ->> 'account')::uuid and account.state = 'active' and account.password_hash = $2::text
 ), closed as (
     update account set state = 'closed', closed_at = ($1::jsonb ->> 'at')::timestamptz, wrapped_key = null, contact = null,
-                       email_lookup = null, email = null, phone = null, email_verified_at = null, phone_verified_at = null,
+                       email_lookup = null, email = null, phone = null, telephone = null, email_verified_at = null, phone_verified_at = null,
                        password_hash = '-'
     from me where account.id = me.id and not me.employed and not me.needed
     returning account.id
@@ -47,6 +47,8 @@ with me as (
 ), unlinked as (
     update account_link set email_lookup = '-', used_at = coalesce(used_at, ($1::jsonb ->> 'at')::timestamptz)
     from closed where account_link.account_id = closed.id
+), uncalled as (
+    delete from phone_code using closed where phone_code.account_id = closed.id
 ), unarmed as (
     delete from second_factor using closed where second_factor.account_id = closed.id
 ), uncoded as (

@@ -6,7 +6,7 @@ with me as (
     insert into trace select line.* from me, entry($1::jsonb, 'read', 'account.read', me.id, null) as line
 )
 select jsonb_build_object(
-    'id', me.id, 'wrapped_key', me.wrapped_key, 'contact', me.contact, 'language', me.language,
+    'id', me.id, 'wrapped_key', me.wrapped_key, 'contact', me.contact, 'telephone', me.telephone, 'language', me.language,
     'email_verified', me.email_verified_at is not null, 'phone_verified', me.phone_verified_at is not null,
     'created_at', me.created_at,
     'email_change', (

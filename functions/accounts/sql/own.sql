@@ -2,6 +2,7 @@
 -- $1 account
 select jsonb_build_object(
     'id', account.id, 'password_hash', account.password_hash, 'wrapped_key', account.wrapped_key, 'contact', account.contact,
+    'telephone', account.telephone,
     'patient', patient.id, 'patient_key', patient.wrapped_key, 'identity', patient.identity)
 from account
 left join guardianship on guardianship.account_id = account.id and guardianship.relation = 'self'

@@ -15,7 +15,9 @@ with used as (
             when account.email_verified_at is null and not exists (
                 select from account other where other.email_lookup = used.email_lookup
                   and other.email_verified_at is not null and other.state <> 'closed')
-            then ($1::jsonb ->> 'at')::timestamptz else account.email_verified_at end
+            then ($1::jsonb ->> 'at')::timestamptz else account.email_verified_at end,
+        -- A number that was shown while the address was only claimed is that of whoever claimed it.
+        phone_verified_at = case when not used.unproven then account.phone_verified_at end
     from used where account.id = used.account_id
     returning account.id
 ), spent as (

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use domain::Timestamp;
 use domain::ids::AccountId;
 use runtime::keys::KeyError;
-use runtime::people::Contact;
+use runtime::people::{Contact, Telephone};
 use runtime::{Actor, Ctx, Input, Kind, Lang, Problem};
 use serde::{Deserialize, Serialize};
 use store::{Query as _, Statement, params, statement};
@@ -26,7 +26,7 @@ pub(crate) struct OwnAccount {
     /// Whether the address was shown to be theirs.
     email_verified: bool,
     phone: Option<String>,
-    /// Not yet: there is no way to send a code to a telephone.
+    /// Whether the number was shown to be theirs.
     phone_verified: bool,
     language: Lang,
     #[schema(value_type = String, format = DateTime)]
@@ -52,6 +52,7 @@ struct Stored {
     id: AccountId,
     wrapped_key: Option<String>,
     contact: Option<String>,
+    telephone: Option<String>,
     language: Lang,
     email_verified: bool,
     phone_verified: bool,
@@ -82,6 +83,8 @@ pub(crate) async fn read(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Ow
         Some(contact) => Some(open(contact).await?),
         None => None,
     };
+    let (key, sealed) = (stored.wrapped_key.as_deref(), stored.telephone.as_deref());
+    let telephone = Telephone::open(&ctx.keys, stored.id, key, sealed, stored.contact.as_deref()).await?;
     let email_change = match &stored.email_change {
         Some(change) => Some(Pending {
             email: open(&change.contact).await?.email,
@@ -94,9 +97,9 @@ pub(crate) async fn read(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Ow
     };
     Ok(Json(OwnAccount {
         id: stored.id,
-        email: contact.as_ref().map(|contact| contact.email.clone()),
+        email: contact.map(|contact| contact.email),
         email_verified: stored.email_verified,
-        phone: contact.and_then(|contact| contact.phone),
+        phone: telephone.phone,
         phone_verified: stored.phone_verified,
         language: stored.language,
         created_at: stored.created_at,

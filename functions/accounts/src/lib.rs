@@ -6,6 +6,7 @@ mod holder;
 mod own;
 mod passwords;
 mod patients;
+mod phone;
 mod verification;
 
 use axum::Json;
@@ -47,6 +48,9 @@ fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(email_change::ask))
         .routes(routes!(email_change::confirm))
         .routes(routes!(email_change::refuse))
+        .routes(routes!(phone::change))
+        .routes(routes!(phone::verify))
+        .routes(routes!(phone::ask))
         .routes(routes!(devices::list))
         .routes(routes!(devices::end_one))
         .routes(routes!(devices::end_all))

@@ -3,7 +3,7 @@
 use domain::ids::{AccountId, PatientId};
 use domain::person::NewPassword;
 use domain::person::password::{self, Holder};
-use runtime::people::{Contact, Identity};
+use runtime::people::{Contact, Identity, Telephone};
 use runtime::sign_in_attempts::Attempt;
 use runtime::{Actor, Ctx, Kind, Problem, Words};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ pub(crate) struct Own {
     /// None once the account is closed.
     pub(crate) wrapped_key: Option<String>,
     contact: Option<String>,
+    telephone: Option<String>,
     patient: Option<PatientId>,
     patient_key: Option<String>,
     identity: Option<String>,
@@ -34,6 +35,12 @@ impl Own {
             (Some(key), Some(sealed)) => Ok(Contact::open(&ctx.keys, self.id, key, sealed).await?),
             _ => Ok(Contact { email: String::new(), phone: None }),
         }
+    }
+
+    /// Their telephone, if there is one.
+    pub(crate) async fn phone(&self, ctx: &Ctx) -> Result<Option<String>, Problem> {
+        let (key, telephone) = (self.wrapped_key.as_deref(), self.telephone.as_deref());
+        Ok(Telephone::open(&ctx.keys, self.id, key, telephone, self.contact.as_deref()).await?.phone)
     }
 
     /// The hash of a new password, if it may be the account's.

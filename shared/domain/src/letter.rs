@@ -13,6 +13,9 @@ pub const OBJECTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A change of address that was not completed by then is forgotten.
 pub const CHANGE_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// Life of a code that is sent to a telephone.
+pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
 /// What a mailed token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -111,6 +114,8 @@ pub enum Secured {
     IdentityLinked,
     /// An identity at a provider.
     IdentityUnlinked,
+    /// To another number, or to none.
+    PhoneChanged,
 }
 
 impl Secured {
@@ -128,6 +133,7 @@ impl Secured {
             Self::SessionsEnded => "sessions-ended",
             Self::IdentityLinked => "identity-linked",
             Self::IdentityUnlinked => "identity-unlinked",
+            Self::PhoneChanged => "phone-changed",
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{KeyError, Keys, OwnerKey};
 
 const CONTACT: &str = "account.contact";
+const PHONE: &str = "account.phone";
 const IDENTITY: &str = "patient.identity";
 
 /// How an account's holder is reached.
@@ -16,7 +17,7 @@ const IDENTITY: &str = "patient.identity";
 pub struct Contact {
     /// The address, as typed.
     pub email: String,
-    /// The telephone, if one was given.
+    /// The telephone, if one was given when the account was opened; one given since stands beside: [`Telephone`].
     pub phone: Option<String>,
 }
 
@@ -44,6 +45,42 @@ impl Contact {
     /// As [`Keys::owner`] and [`OwnerKey::open`].
     pub async fn open(keys: &Keys, account: AccountId, wrapped: &str, sealed: &str) -> Result<Self, KeyError> {
         open(&keys.owner(account, Some(wrapped)).await?, CONTACT, account.as_uuid(), sealed)
+    }
+}
+
+/// The telephone of an account's holder, if they gave or removed one since the account was opened. It stands in a column of
+/// its own: a change of address that is under way holds a contact of before, and must not bring the former number back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telephone {
+    /// The number; none when it was removed.
+    pub phone: Option<String>,
+}
+
+impl Telephone {
+    /// Sealed for an account that has its key.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`].
+    pub async fn sealed(&self, keys: &Keys, account: AccountId, wrapped: &str) -> Result<String, KeyError> {
+        seal(&keys.owner(account, Some(wrapped)).await?, PHONE, account.as_uuid(), self)
+    }
+
+    /// The number of an account: of its telephone where there is one, else of its contact.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`] and [`OwnerKey::open`].
+    pub async fn open(
+        keys: &Keys, account: AccountId, wrapped: Option<&str>, sealed: Option<&str>, contact: Option<&str>,
+    ) -> Result<Self, KeyError> {
+        let (Some(wrapped), row) = (wrapped, account.as_uuid()) else { return Ok(Self { phone: None }) };
+        let key = keys.owner(account, Some(wrapped)).await?;
+        match (sealed, contact) {
+            (Some(sealed), _) => open(&key, PHONE, row, sealed),
+            (None, Some(contact)) => {
+                open(&key, CONTACT, row, contact).map(|contact: Contact| Self { phone: contact.phone })
+            }
+            (None, None) => Ok(Self { phone: None }),
+        }
     }
 }
 

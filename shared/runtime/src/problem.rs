@@ -96,6 +96,7 @@ kinds! {
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json.",
     JsonNotObject = UNPROCESSABLE_ENTITY "json-not-object" "The body is JSON, but not an object.",
     LinkInvalid = UNPROCESSABLE_ENTITY "link-invalid" "The link is not one of ours, is another account's, was used, or has expired: ask for a new one.",
+    CodeWrong = UNPROCESSABLE_ENTITY "code-wrong" "The code is not, or no longer, good: after five wrong ones or ten minutes, ask for another.",
     PasswordWrong = UNPROCESSABLE_ENTITY "password-wrong" "This is not your present password.",
     FieldInvalid = UNPROCESSABLE_ENTITY "field-invalid" "A field has a wrong type or value.",
     FieldMissing = UNPROCESSABLE_ENTITY "field-missing" "A required field is missing.",

@@ -137,6 +137,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_016, "lookup_key", include_str!("../migrations/20261124000016_lookup_key.sql")),
         (20_261_124_000_017, "ways_in", include_str!("../migrations/20261124000017_ways_in.sql")),
         (20_261_124_000_020, "relations", include_str!("../migrations/20261124000020_relations.sql")),
+        (20_261_124_000_021, "phone", include_str!("../migrations/20261124000021_phone.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
