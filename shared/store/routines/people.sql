@@ -258,7 +258,8 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(me || ' ' || of_patient, 3));
     select * into e from emergency_access
     where account_id = me and patient_id = of_patient and establishment_id = (who ->> 'establishment')::uuid
-      and since <= now_at and until > now_at
+      -- One that began a little later on another instance's clock is open too.
+      and until > now_at
     order by until desc limit 1;
     if not found then
         insert into emergency_access (id, account_id, patient_id, establishment_id, reason, since, until)
