@@ -348,12 +348,27 @@ async fn a_head_is_bounded_in_size_and_in_number() {
     };
     let head = |lines: String| format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n");
     assert!(exchange(head(format!("a: {}\r\n", "x".repeat(15_000)))).await.starts_with("HTTP/1.1 200"));
-    let large = exchange(head(format!("a: {}\r\n", "x".repeat(17_000)))).await;
-    assert!(large.starts_with("HTTP/1.1 431"), "{large}");
-    let many = exchange(head("a: x\r\n".repeat(150))).await;
-    assert!(many.starts_with("HTTP/1.1 431"), "{many}");
+    let long = format!("GET /?q={} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "x".repeat(17_000));
+    for refused in [head(format!("a: {}\r\n", "x".repeat(17_000))), head("a: x\r\n".repeat(150)), long] {
+        let answer = exchange(refused).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        for told in ["application/problem+json", "/problems/head-too-large", "x-request-id", "x-content-type-options"] {
+            assert!(answer.contains(told), "{told}: {answer}");
+        }
+    }
+    assert_eq!(app.count("select count(*) from audit where event = 'request' and outcome = 'refused'").await, 3);
+    // A token that is no token is one however long it is.
+    let token = format!(
+        "GET /v1/patients HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n",
+        "A".repeat(20_000)
+    );
+    let answer = exchange(token).await;
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("/problems/unauthenticated"), "{answer}");
+    for beyond in [head(format!("a: {}\r\n", "x".repeat(70_000))), head("a: x\r\n".repeat(500))] {
+        assert!(exchange(beyond).await.starts_with("HTTP/1.1 431"));
+    }
     // A head that never ends is refused when it is too large, not when somebody tires.
-    let endless = exchange("GET /healthz HTTP/1.1\r\n".to_owned() + &"x-y: z\r\n".repeat(4000)).await;
+    let endless = exchange("GET /healthz HTTP/1.1\r\n".to_owned() + &"x-y: z\r\n".repeat(10_000)).await;
     assert!(endless.starts_with("HTTP/1.1 431"), "{endless}");
     assert!(
         exchange(format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(20_000))).await.starts_with("HTTP/1.1 4")

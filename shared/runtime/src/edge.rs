@@ -17,7 +17,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::access::Access;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Extensions, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Serialize, Serializer};
@@ -38,6 +38,8 @@ use crate::{Ctx, Kind, Lang, Problem, input};
 pub const DEADLINE: Duration = Duration::from_secs(10);
 /// Most headers of one request.
 const MAX_HEADERS: usize = 100;
+/// Largest head of a request, in bytes, beside its token: that is judged by who reads it.
+const MAX_HEAD: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names one request in logs, audit and answer. Made here, never taken from outside.
@@ -204,7 +206,10 @@ async fn over_limit(ctx: &Ctx, origin: Origin, budgets: &Budgets) -> Option<Prob
 
 /// What is refused before anybody looks at it.
 fn unsound(request: &Request, site: &Site, takes_no_query: bool) -> Option<Problem> {
-    if request.headers().len() > MAX_HEADERS {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    let headers = request.headers().iter().filter(|(name, _)| *name != AUTHORIZATION).map(bytes);
+    let head = request.uri().path().len() + request.uri().query().map_or(0, str::len) + headers.sum::<usize>();
+    if request.headers().len() > MAX_HEADERS || head > MAX_HEAD {
         return Some(Problem::new(Kind::HeadTooLarge));
     }
     if site.is_forged(request.method()) {

@@ -109,7 +109,7 @@ kinds! {
     EventRejected = UNPROCESSABLE_ENTITY "event-rejected" "The event will never be understood: do not send it again.",
     InvitationAttempts = TOO_MANY_REQUESTS "invitation-attempts" "Too many wrong codes: try again tomorrow.",
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "That was asked too often: try again after Retry-After.",
-    HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "There are more than 100 headers.",
+    HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head-too-large" "There are more than 100 headers, or more than 16 KiB of them and of the address.",
     TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "Too many attempts failed: try again after Retry-After.",
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed on our side.",
     Unavailable = SERVICE_UNAVAILABLE "unavailable" "A part we depend on does not answer: try again after Retry-After.",
@@ -131,7 +131,14 @@ impl Kind {
 
     /// Whether it is refused for how it came and not for what it asks: also where anybody may ask.
     pub const fn is_about_the_request(self) -> bool {
-        matches!(self, Self::CrossSite | Self::TooManyRequests | Self::TooManyAttempts | Self::InvitationAttempts)
+        matches!(
+            self,
+            Self::CrossSite
+                | Self::HeadTooLarge
+                | Self::TooManyRequests
+                | Self::TooManyAttempts
+                | Self::InvitationAttempts
+        )
     }
 }
 

@@ -24,8 +24,11 @@ use super::quiet::{Activity, Watched};
 use super::tls::Tls;
 use crate::edge::OverTls;
 
-/// Largest head of a request, in bytes: request line and headers.
-pub const HEAD_BYTES: usize = 16 * 1024;
+/// Largest head of a request that is read, in bytes: request line and headers. What is beyond the edge's own limits and within
+/// these is refused in words, and leaves its trace.
+pub const HEAD_BYTES: usize = 64 * 1024;
+/// Most headers that are read.
+const HEADERS: usize = 400;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 100;
 /// Pause after the system refused a connection, for want of file descriptors for instance.
@@ -163,7 +166,7 @@ impl Connection {
         });
         let mut builder = Builder::new(TokioExecutor::new());
         // The head's time is bounded by `Watched`, which also sees what comes before hyper knows the version.
-        builder.http1().max_buf_size(HEAD_BYTES).header_read_timeout(None);
+        builder.http1().max_buf_size(HEAD_BYTES).max_headers(HEADERS).header_read_timeout(None);
         builder
             .http2()
             .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
