@@ -71,8 +71,7 @@ async fn an_administrator_attaches_and_detaches_within_the_establishment() {
     let foreign = json!({"practitioner": App::practitioner("samira-ait-oumeziane")});
     administrator.post(&format!("{member}/attachments"), &foreign).await.problem(404);
     // Nor is a member of another establishment.
-    let theirs = app.sql("select to_jsonb(id) from membership where name = 'Sylvie Ravanello'").await;
-    let theirs = format!("/v1/members/{}", theirs[0].as_str().unwrap());
+    let theirs = format!("/v1/members/{}", gateway::fixtures::id("membership", "secretary-confluent"));
     for answer in [
         administrator.post(&format!("{theirs}/end"), &json!({})).await,
         administrator.post(&format!("{theirs}/attachments"), &foreign).await,
@@ -147,9 +146,9 @@ async fn a_session_changes_its_capacity_and_acts_in_no_other() {
     assert_eq!(me["capacities"][1]["establishment_name"], "Pôle de santé des Pentes et du Plateau");
     assert_eq!(anne.get("/v1/patients").await.problem(403), "second-factor-needed", "one factor is not enough at work");
     // In two establishments: which one must be said.
-    let elsewhere = "insert into membership (id, account_id, establishment_id, role, name, since)
-        select gen_random_uuid(), m.account_id, e.id, 'secretary', m.name, m.since
-        from membership m, establishment e where m.name = 'Anne' and e.name = 'Centre de santé du Confluent'";
+    let elsewhere = "insert into membership (id, account_id, establishment_id, role, since)
+        select gen_random_uuid(), m.account_id, e.id, 'secretary', m.since
+        from membership m, establishment e where m.since = (select max(since) from membership) and e.name = 'Centre de santé du Confluent'";
     sqlx::query(elsewhere).execute(app.pool()).await.unwrap();
     let unclear = anne.post("/v1/sessions/capacity", &json!({"role": "secretary"})).await;
     assert_eq!((unclear.problem(422), &unclear.body["field"]), ("field-missing", &json!("establishment")));

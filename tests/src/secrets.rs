@@ -48,6 +48,29 @@ async fn story(app: &App) -> (Client, Vec<String>) {
     (ada, tokens.into())
 }
 
+/// Names, addresses, telephones, birth dates and passwords of the demo's families and staff, but for practitioners' names,
+/// which the directory publishes.
+fn people_of_the_fixtures() -> Vec<String> {
+    let files = [include_str!("../../fixtures/families.json"), include_str!("../../fixtures/staff.json")];
+    let people = files.into_iter().flat_map(|file| serde_json::from_str::<Vec<Value>>(file).unwrap());
+    let public = include_str!("../../fixtures/practitioners-lyon.json").to_lowercase()
+        + &include_str!("../../fixtures/practitioners-elsewhere.json").to_lowercase()
+        + &include_str!("../../fixtures/sites.json").to_lowercase();
+    let mut secrets = Vec::new();
+    for person in people {
+        let members = person["members"].as_array().cloned().unwrap_or_default();
+        for holder in members.iter().chain([&person]) {
+            for field in ["email", "phone", "password", "given_name", "family_name", "birth_date"] {
+                secrets.extend(holder[field].as_str().map(str::to_lowercase));
+            }
+        }
+    }
+    secrets.retain(|secret| !public.contains(secret));
+    secrets.sort();
+    secrets.dedup();
+    secrets
+}
+
 #[tokio::test]
 async fn nothing_sensitive_stands_in_clear_in_the_database() {
     let app = App::start().await;
@@ -59,9 +82,32 @@ async fn nothing_sensitive_stands_in_clear_in_the_database() {
     let (_, secret, codes) = crate::second_factors::with_app(&app, &ada).await;
     let plain = codes.iter().map(|code| code.replace('-', ""));
     let tokens: Vec<String> = tokens.into_iter().chain(plain).chain(codes.clone()).chain([secret]).collect();
+    // What people write about one another.
+    let administrator = app.staff("administrator-pentes").await;
+    for name in ["Gwendoline Passagère", "Fulbert Invité"] {
+        let invitation = json!({"role": "secretary", "name": name});
+        let invitation = administrator.post("/v1/members/invitations", &invitation).await.expect(201);
+        if name.starts_with('G') {
+            ada.post("/v1/memberships", &json!({"code": invitation["code"]})).await.expect(201);
+        }
+    }
+    let members = administrator.get("/v1/members").await.expect(200);
+    let names: Vec<&Value> = members["items"].as_array().unwrap().iter().map(|member| &member["name"]).collect();
+    assert!(
+        names.contains(&&json!("Gwendoline Passagère")) && names.contains(&&json!("Odile Marchandeau")),
+        "{names:?}"
+    );
+    let operator = app.staff("operator").await;
+    let claims = operator.get("/v1/professionals").await.expect(200);
+    let claim = format!("/v1/professionals/{}/decision", claims["items"][0]["id"].as_str().unwrap());
+    let decision = json!({"decision": "suspend", "reason": "Radiation pour ivresse."});
+    let decided = operator.post(&claim, &decision).await.expect(200);
+    assert_eq!(decided["reason"], "Radiation pour ivresse.");
+    assert_eq!(operator.get("/v1/professionals").await.expect(200)["items"][0]["reason"], decided["reason"]);
+
     let dump = dump(app.pool()).await;
-    let families =
-        ["camille.martin@", "okafor", "sinimalet", "maëlys", "+3363998100", "carnet-demo-2026", "1988-04-17"];
+    let fixtures = people_of_the_fixtures();
+    assert!(fixtures.len() > 60, "{fixtures:?}");
     let told = [
         "ada.secrete",
         "secrete@famille",
@@ -73,8 +119,11 @@ async fn nothing_sensitive_stands_in_clear_in_the_database() {
         "varicelle",
         "1977-01-23",
         "2018-11-19",
+        "gwendoline",
+        "fulbert",
+        "ivresse",
     ];
-    for secret in told.into_iter().chain(families).map(str::to_owned).chain(tokens) {
+    for secret in told.into_iter().map(str::to_owned).chain(fixtures).chain(tokens) {
         let found = dump.find(&secret.to_lowercase());
         let around = found.map(|at| dump.get(at.saturating_sub(200)..at + 100).unwrap_or_default().to_owned());
         assert_eq!(around, None, "{secret}");
@@ -116,8 +165,11 @@ async fn a_new_master_key_is_taken_into_use_while_the_product_goes_on() {
     let done = sealing::rewrap(app.pool(), &keys, &step).await.unwrap();
     let people = app
         .count(
-            "select count(*) from (select wrapped_key from account union all select wrapped_key from patient) k
-                            where wrapped_key is not null",
+            "select count(*) from (
+                 select wrapped_key from account union all select wrapped_key from patient union all
+                 select name_key from membership union all select name_key from invitation union all
+                 select reason_key from professional) k
+             where wrapped_key is not null",
         )
         .await;
     assert_eq!((done.changed, done.unopened), (people.unsigned_abs(), 0));
@@ -144,13 +196,29 @@ async fn what_an_earlier_release_wrote_in_clear_is_sealed_at_the_next_start() {
         "insert into resource (id, kind) select '00000000-0000-0000-0000-000000000002', 'patient' where $1 <> ''",
         "insert into patient (id, given_name, family_name, birth_date, wrapped_key, created_at)
          values ('00000000-0000-0000-0000-000000000002', 'Vieille', 'Histoire', '1950-05-05', $1, now())",
+        "insert into membership (id, account_id, establishment_id, role, name, since)
+         select '00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000001',
+                (select establishment_id from membership where role = 'administrator' order by since, id limit 1), 'nurse', 'Vieille Collègue', now()
+         where $1 <> ''",
+        "insert into invitation (id, code_hash, invited_by, created_at, expires_at, establishment_id, role, name)
+         select gen_random_uuid(), 'hash', account_id, now(), now() + interval '1 day', establishment_id, 'nurse', 'Vieille Invitée'
+         from membership where role = 'administrator' and $1 <> '' limit 1",
+        "update professional set reason = 'Vieille raison' where $1 <> ''
+         and id = (select id from professional order by id limit 1)",
+        "insert into external_identity (provider, subject, account_id, linked_at, used_at)
+         select 'franceconnect', 'vieux-sujet', '00000000-0000-0000-0000-000000000001', now(), now() where $1 <> ''",
     ] {
         sqlx::query(sql).bind(&nameless).execute(app.pool()).await.unwrap();
     }
     let done = sealing::seal_clear(app.pool(), &app.gateway.ctx.keys).await.unwrap();
-    assert_eq!(done, sealing::Done { changed: 2, unopened: 0 });
+    assert_eq!(done, sealing::Done { changed: 6, unopened: 0 });
     let dump = dump(app.pool()).await;
     assert!(!dump.contains("vieux@famille") && !dump.contains("histoire"));
+    assert!(!dump.contains("vieille") && !dump.contains("vieux-sujet"));
+    let operator = app.staff("operator").await;
+    let claims = operator.get("/v1/professionals").await.expect(200);
+    let reasons: Vec<&Value> = claims["items"].as_array().unwrap().iter().map(|claim| &claim["reason"]).collect();
+    assert!(reasons.contains(&&json!("Vieille raison")), "{reasons:?}");
     let found =
         app.sql("select to_jsonb(email_lookup) from account where id = '00000000-0000-0000-0000-000000000001'").await;
     assert_eq!(found, [Value::from(app.email_lookup("vieux@FAMILLE.example"))]);

@@ -36,9 +36,14 @@ with me as (
     returning guardianship.patient_id
 ), withdrawn as (
     -- So that the person can be validated again. A suspension is not shed by closing: an operator ends it.
-    update professional set state = 'withdrawn', decided_at = ($1::jsonb ->> 'at')::timestamptz, decided_by = null, reason = ''
+    update professional set state = 'withdrawn', decided_at = ($1::jsonb ->> 'at')::timestamptz, decided_by = null, reason = '',
+        reason_key = null, sealed_reason = null
     from closed where professional.account_id = closed.id and professional.state in ('pending', 'validated')
     returning professional.id
+), unnamed as (
+    -- How former colleagues called them.
+    update membership set name = '', name_key = null, sealed_name = null
+    from closed where membership.account_id = closed.id
 ), forgotten as (
     update email_change set contact = null, former = null, email_lookup = null,
         state = case state when 'asked' then 'cancelled' else state end,

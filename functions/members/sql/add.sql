@@ -1,9 +1,9 @@
 -- Makes a member of a practitioner of the directory who has an account, validated as theirs, and practises there.
 -- $1 who   $2 membership   $3 practitioner
 with added as (
-    insert into membership (id, account_id, establishment_id, role, practitioner_id, name, since)
+    insert into membership (id, account_id, establishment_id, role, practitioner_id, since)
     select $2::uuid, professional.account_id, ($1::jsonb ->> 'establishment')::uuid, 'practitioner', professional.practitioner_id,
-           name_of_practitioner(professional.practitioner_id), ($1::jsonb ->> 'at')::timestamptz
+           ($1::jsonb ->> 'at')::timestamptz
     from professional
     where professional.practitioner_id = $3::uuid and professional.state = 'validated'
       and practises_at(professional.practitioner_id, ($1::jsonb ->> 'establishment')::uuid)

@@ -1,9 +1,9 @@
 -- Offers a place in an establishment, to whoever has the code. An operator opens an establishment: as long as it has no
 -- administrator.
--- $1 who   $2 {id, establishment, code_hash, role, name, expires_at}   $3 by which right: 'membership' or 'establishment'
+-- $1 who   $2 {id, establishment, code_hash, role, name: sealed, expires_at}   $3 by which right: 'membership' or 'establishment'
 with wish as (
     select w.* from jsonb_to_record($2::jsonb) as w (
-        id uuid, establishment uuid, code_hash text, role text, name text, expires_at timestamptz)
+        id uuid, establishment uuid, code_hash text, role text, name jsonb, expires_at timestamptz)
     join establishment on establishment.id = w.establishment
     where may($1::jsonb, $3::text, 'create', null, null, w.establishment)
 ), administered as (
@@ -11,9 +11,10 @@ with wish as (
                    and (m.until is null or m.until > ($1::jsonb ->> 'at')::timestamptz)) as already
     from wish
 ), invited as (
-    insert into invitation (id, code_hash, invited_by, created_at, expires_at, establishment_id, role, name)
+    insert into invitation (id, code_hash, invited_by, created_at, expires_at, establishment_id, role, name_key,
+        sealed_name)
     select wish.id, wish.code_hash, ($1::jsonb ->> 'account')::uuid, ($1::jsonb ->> 'at')::timestamptz, wish.expires_at,
-           wish.establishment, wish.role, wish.name
+           wish.establishment, wish.role, wish.name ->> 'wrapped_key', wish.name ->> 'text'
     from wish, administered where not (administered.already and $1::jsonb ->> 'role' = 'operator')
     returning id
 ), recorded as (

@@ -8,6 +8,7 @@ use domain::ids::{EstablishmentId, InvitationId};
 use domain::person::Name;
 use domain::{SignedDuration, Timestamp};
 use runtime::codes::{hash_code, new_code, not_taken};
+use runtime::people::{MEMBER_NAME, SealedWords};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Segment, Words};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,7 +16,7 @@ use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Member;
+use crate::{Member, MemberRow};
 
 const INVITE: Statement<Invited> = statement!("invite");
 const ACCEPT: Statement<Acceptance> = statement!("accept");
@@ -108,7 +109,8 @@ async fn offer(
     let (code, code_hash) = new_code(&ctx.keys)?;
     let (id, expires_at) = (InvitationId::from_uuid(Uuid::now_v7()), now + LIFE);
     let wish = json!({
-        "id": id, "establishment": establishment, "code_hash": code_hash, "role": role, "name": name,
+        "id": id, "establishment": establishment, "code_hash": code_hash, "role": role,
+        "name": SealedWords::new(&ctx.keys, MEMBER_NAME, id, name.as_str()).await?,
         "expires_at": expires_at,
     });
     let found = ctx.db.optional(&INVITE, params![actor.who(now), wish, by.name()]).await?;
@@ -129,7 +131,7 @@ pub(crate) struct MemberCode {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Acceptance {
-    Accepted { member: Member },
+    Accepted { member: MemberRow },
     NoCode,
     Exists,
     NotProfessional,
@@ -152,7 +154,7 @@ pub(crate) async fn accept(
     let parameters = params![actor.who(now), hash_code(&ctx.keys, &given.code)?, Uuid::now_v7()];
     let accepted = ctx.db.one(&ACCEPT, parameters).await.map_err(|error| not_taken(error, now))?;
     match accepted {
-        Acceptance::Accepted { member } => Ok((StatusCode::CREATED, Json(member))),
+        Acceptance::Accepted { member } => Ok((StatusCode::CREATED, Json(member.open(&ctx).await?))),
         Acceptance::NoCode => Err(Problem::new(Kind::InvitationInvalid).field("code")),
         Acceptance::Exists => Err(Problem::new(Kind::MemberExists)),
         Acceptance::NotProfessional => Err(Problem::new(Kind::NotAProfessional)),

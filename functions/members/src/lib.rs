@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use domain::Timestamp;
 use domain::access::Role;
 use domain::ids::{MembershipId, PractitionerId};
+use futures_util::future::try_join_all;
 use runtime::page::Page;
+use runtime::people::{MEMBER_NAME, SealedWords};
 use runtime::{Actor, Ctx, Function, Input, Kind, Problem, Segment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,8 +24,8 @@ use uuid::Uuid;
 pub const FUNCTION: Function =
     Function { name: "members", manifest: include_str!("../function.yaml"), routes: router, events: None };
 
-const LIST: Statement<Member> = statement!("list");
-const ADD: Statement<Member> = statement!("add");
+const LIST: Statement<MemberRow> = statement!("list");
+const ADD: Statement<MemberRow> = statement!("add");
 const END: Statement<Ending> = statement!("end");
 const ATTACH: Statement<Value> = statement!("attach");
 const DETACH: Statement<Value> = statement!("detach");
@@ -62,11 +64,30 @@ pub(crate) struct Member {
     since: Timestamp,
 }
 
+/// A member as the database has them: the directory's name, or one that is still sealed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MemberRow {
+    #[serde(flatten)]
+    member: Member,
+    sealed_name: Option<SealedWords>,
+}
+
+impl MemberRow {
+    pub(crate) async fn open(self, ctx: &Ctx) -> Result<Member, Problem> {
+        let Self { mut member, sealed_name } = self;
+        if let Some(sealed) = sealed_name.filter(|_| member.practitioner.is_none()) {
+            member.name = sealed.open(&ctx.keys, MEMBER_NAME).await?;
+        }
+        Ok(member)
+    }
+}
+
 /// Lists who works in the establishment of the session.
 #[utoipa::path(get, path = "/v1/members", operation_id = "list_members", tag = "members",
     responses((status = 200, body = Page<Member>)))]
 async fn list(State(ctx): State<Ctx>, actor: Actor) -> Result<Json<Page<Member>>, Problem> {
-    let items = ctx.db.many(&LIST, params![actor.who(ctx.now())]).await?;
+    let rows = ctx.db.many(&LIST, params![actor.who(ctx.now())]).await?;
+    let items = try_join_all(rows.into_iter().map(|row| row.open(&ctx))).await?;
     Ok(Json(Page { items, next_cursor: None }))
 }
 
@@ -88,13 +109,13 @@ async fn add(
         if error.is_constraint("membership_once") { Problem::new(Kind::MemberExists) } else { error.into() }
     })?;
     let added = added.ok_or_else(|| Problem::new(Kind::NotAProfessional).field("practitioner"))?;
-    Ok((StatusCode::CREATED, Json(added)))
+    Ok((StatusCode::CREATED, Json(added.open(&ctx).await?)))
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Ending {
-    Ended { member: Member },
+    Ended { member: MemberRow },
     Unknown,
     Last,
 }
@@ -107,7 +128,7 @@ async fn end(
     State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<MembershipId>,
 ) -> Result<Json<Member>, Problem> {
     match ctx.db.one(&END, params![actor.who(ctx.now()), id.as_uuid()]).await? {
-        Ending::Ended { member } => Ok(Json(member)),
+        Ending::Ended { member } => Ok(Json(member.open(&ctx).await?)),
         Ending::Unknown => Err(Problem::new(Kind::NotFound)),
         Ending::Last => Err(Problem::new(Kind::AdministratorLast)),
     }

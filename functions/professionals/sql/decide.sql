@@ -1,8 +1,9 @@
 -- Decides on a claim in the state it was decided on. Whose right to practise is suspended has no agenda online, and their
 -- account works nowhere from the next request on; whatever was booked stays, and is told by whoever tells it.
--- $1 who   $2 professional   $3 state it was in   $4 state it gets   $5 reason   $6 event
+-- $1 who   $2 professional   $3 state it was in   $4 state it gets   $5 reason, sealed   $6 event
 with decided as (
-    update professional set state = $4::text, reason = $5::text, decided_at = ($1::jsonb ->> 'at')::timestamptz,
+    update professional set state = $4::text, reason = '', reason_key = $5::jsonb ->> 'wrapped_key',
+        sealed_reason = $5::jsonb ->> 'text', decided_at = ($1::jsonb ->> 'at')::timestamptz,
         decided_by = ($1::jsonb ->> 'account')::uuid
     where id = $2::uuid and state = $3::text
       -- Nobody decides on a claim of their own.

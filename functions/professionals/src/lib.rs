@@ -7,10 +7,12 @@ use domain::Timestamp;
 use domain::ids::{PractitionerId, ProfessionalId};
 use domain::person::fold;
 use domain::professional::{self, ProfessionalVerdict};
+use futures_util::future::try_join_all;
 use runtime::page::{Limit, Page};
-use runtime::people::SealedPerson;
+use runtime::people::{DECISION_REASON, SealedPerson, SealedWords};
 use runtime::{Actor, Ctx, Function, Input, Kind, Params, Problem, Segment, Words};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{Query as _, Statement, params, statement};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -22,10 +24,10 @@ pub const FUNCTION: Function =
     Function { name: "professionals", manifest: include_str!("../function.yaml"), routes: router, events: None };
 
 const CHECK: Statement<Check> = statement!("check");
-const APPLY: Statement<Professional> = statement!("apply");
-const LIST: Statement<Professional> = statement!("list");
+const APPLY: Statement<ProfessionalRow> = statement!("apply");
+const LIST: Statement<ProfessionalRow> = statement!("list");
 const CURRENT: Statement<Current> = statement!("current");
-const DECIDE: Statement<Professional> = statement!("decide");
+const DECIDE: Statement<ProfessionalRow> = statement!("decide");
 
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(apply, list)).routes(routes!(decide))
@@ -81,6 +83,24 @@ struct Professional {
     reason: Option<String>,
 }
 
+/// A claim as the database has it.
+#[derive(Debug, Deserialize)]
+struct ProfessionalRow {
+    #[serde(flatten)]
+    claim: Professional,
+    sealed_reason: Option<SealedWords>,
+}
+
+impl ProfessionalRow {
+    async fn open(self, ctx: &Ctx) -> Result<Professional, Problem> {
+        let Self { mut claim, sealed_reason } = self;
+        if let Some(sealed) = sealed_reason {
+            claim.reason = Some(sealed.open(&ctx.keys, DECISION_REASON).await?);
+        }
+        Ok(claim)
+    }
+}
+
 /// Claims to be a professional: the directory must know the number, the name and the profession. An operator decides.
 #[utoipa::path(post, path = "/v1/professionals", operation_id = "apply_as_professional", tag = "professionals",
     request_body = ProfessionalClaim,
@@ -105,7 +125,7 @@ async fn apply(
     let exists = || Problem::new(Kind::ProfessionalExists);
     let applied =
         applied.map_err(|error| if error.is_constraint("professional_once") { exists() } else { error.into() })?;
-    Ok((StatusCode::CREATED, Json(applied.ok_or_else(exists)?)))
+    Ok((StatusCode::CREATED, Json(applied.ok_or_else(exists)?.open(&ctx).await?)))
 }
 
 /// Which.
@@ -126,7 +146,8 @@ async fn list(
     State(ctx): State<Ctx>, actor: Actor, Params(filter): Params<Filter>,
 ) -> Result<Json<Page<Professional>>, Problem> {
     let state = filter.state.map(professional::ProfessionalState::name);
-    let items = ctx.db.many(&LIST, params![actor.who(ctx.now()), state, filter.limit.get()]).await?;
+    let rows = ctx.db.many(&LIST, params![actor.who(ctx.now()), state, filter.limit.get()]).await?;
+    let items = try_join_all(rows.into_iter().map(|row| row.open(&ctx))).await?;
     Ok(Json(Page { items, next_cursor: None }))
 }
 
@@ -163,6 +184,7 @@ async fn decide(
     let decided = || Problem::new(Kind::AlreadyDecided).field("decision");
     let next = decision.decision.on(state).ok_or_else(decided)?;
     let event = decision.decision.event();
+    let reason = json!(SealedWords::new(&ctx.keys, DECISION_REASON, id, reason).await?);
     let written = ctx.db.optional(&DECIDE, params![who, id.as_uuid(), state.name(), next.name(), reason, event]).await;
     let written = written.map_err(|error| {
         // Somebody else was validated as the same person meanwhile.
@@ -172,5 +194,5 @@ async fn decide(
             error.into()
         }
     })?;
-    Ok(Json(written.ok_or_else(decided)?))
+    Ok(Json(written.ok_or_else(decided)?.open(&ctx).await?))
 }

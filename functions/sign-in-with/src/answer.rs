@@ -146,11 +146,18 @@ pub(crate) async fn answer(
     let (refresh_token, hash) = ctx.keys.new_token()?;
     let mut wish = json!({
         "ticket": ticket, "provider": provider.name(), "method": provider.kind().name(), "subject": identity.subject,
+        "subject_lookup": ctx.keys.identity_lookup(provider.name(), &identity.subject)?,
         "rpps": professional.as_ref().and_then(Professional::rpps), "session": session, "hash": hash,
         "expires_at": now + SESSION_LIFE, "level": provider.kind().level(identity.acr.as_deref()), "language": lang,
         "device": device,
     });
-    let asked = params![provider.name(), identity.subject.as_str(), wish["rpps"].as_str(), now];
+    let asked = params![
+        provider.name(),
+        identity.subject.as_str(),
+        wish["rpps"].as_str(),
+        now,
+        wish["subject_lookup"].as_str()
+    ];
     if !tried.linking
         && !ctx.db.one(&KNOWN, asked).await?.known
         && let Err(problem) = prepare_account(&ctx, provider.kind(), &identity, &mut wish, now).await

@@ -88,7 +88,7 @@ pub async fn load(pool: &PgPool, keys: &Keys, now: &str) -> Result<Loaded, sqlx:
     let establishments: Vec<Establishment> = staff::establishments()?;
     let staff: Vec<Staff> = staff::members()?;
     let mut tables = Tables::of(&files::specialties()?, &establishments, &sites, &practitioners)?;
-    tables.put("staff", staff::rows(&staff, &establishments, &practitioners)?);
+    tables.put("staff", staff::rows(&staff, &establishments, &practitioners, keys).await?);
     // Each of the staff is also a person, with a file of their own like anybody who signs up.
     let households = files::families()?;
     let families: Vec<Family> = households.into_iter().chain(staff.iter().map(Staff::household)).collect();

@@ -6,7 +6,7 @@
 use domain::ids::{AccountId, PatientId};
 use futures_util::future::try_join_all;
 use runtime::keys::{KeyError, Keys};
-use runtime::people::{Contact, Identity};
+use runtime::people::{Contact, DECISION_REASON, Identity, MEMBER_NAME, SealedWords};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -42,8 +42,28 @@ const CLEAR_ACCOUNTS: &str = include_str!("../sql/sealing/clear_accounts.sql");
 const SEAL_ACCOUNTS: &str = include_str!("../sql/sealing/seal_accounts.sql");
 const CLEAR_PATIENTS: &str = include_str!("../sql/sealing/clear_patients.sql");
 const SEAL_PATIENTS: &str = include_str!("../sql/sealing/seal_patients.sql");
+/// Words in clear: what they are, the next of them, and their change.
+const CLEAR_WORDS: [(&str, &str, &str); 3] = [
+    (
+        MEMBER_NAME,
+        include_str!("../sql/sealing/clear_invitations.sql"),
+        include_str!("../sql/sealing/seal_invitations.sql"),
+    ),
+    (
+        MEMBER_NAME,
+        include_str!("../sql/sealing/clear_memberships.sql"),
+        include_str!("../sql/sealing/seal_memberships.sql"),
+    ),
+    (
+        DECISION_REASON,
+        include_str!("../sql/sealing/clear_professionals.sql"),
+        include_str!("../sql/sealing/seal_professionals.sql"),
+    ),
+];
+const CLEAR_IDENTITIES: &str = include_str!("../sql/sealing/clear_identities.sql");
+const HASH_IDENTITIES: &str = include_str!("../sql/sealing/hash_identities.sql");
 /// Tables with a wrapped key: how many rows another key wraps, the next of them, and their change.
-const WRAPPED: [[&str; 3]; 2] = [
+const WRAPPED: [[&str; 3]; 5] = [
     [
         include_str!("../sql/sealing/count_accounts.sql"),
         include_str!("../sql/sealing/next_accounts.sql"),
@@ -53,6 +73,21 @@ const WRAPPED: [[&str; 3]; 2] = [
         include_str!("../sql/sealing/count_patients.sql"),
         include_str!("../sql/sealing/next_patients.sql"),
         include_str!("../sql/sealing/rewrap_patients.sql"),
+    ],
+    [
+        include_str!("../sql/sealing/count_invitations.sql"),
+        include_str!("../sql/sealing/next_invitations.sql"),
+        include_str!("../sql/sealing/rewrap_invitations.sql"),
+    ],
+    [
+        include_str!("../sql/sealing/count_memberships.sql"),
+        include_str!("../sql/sealing/next_memberships.sql"),
+        include_str!("../sql/sealing/rewrap_memberships.sql"),
+    ],
+    [
+        include_str!("../sql/sealing/count_professionals.sql"),
+        include_str!("../sql/sealing/next_professionals.sql"),
+        include_str!("../sql/sealing/rewrap_professionals.sql"),
     ],
 ];
 
@@ -71,7 +106,7 @@ struct ClearPatient {
     identity: Identity,
 }
 
-/// Seals addresses and names that stand in clear.
+/// Seals addresses, names and words that stand in clear, and hashes identities of providers.
 ///
 /// # Errors
 /// As [`SealingError`]; what was done before stays done.
@@ -109,7 +144,41 @@ pub async fn seal_clear(pool: &PgPool, keys: &Keys) -> Result<Done, SealingError
         done.unopened += all - sealed.len() as u64;
         done.changed += write(pool, SEAL_PATIENTS, sealed).await?;
     }
+    done.changed += seal_words(pool, keys).await? + hash_identities(pool, keys).await?;
     Ok(done)
+}
+
+async fn seal_words(pool: &PgPool, keys: &Keys) -> Result<u64, SealingError> {
+    let mut changed = 0;
+    for (field, clear, seal) in CLEAR_WORDS {
+        loop {
+            let rows: Vec<(Uuid, String)> = sqlx::query_as(clear).bind(BATCH).fetch_all(pool).await?;
+            if rows.is_empty() {
+                break;
+            }
+            let sealed = try_join_all(rows.into_iter().map(async |(id, words)| {
+                let sealed = SealedWords::new(keys, field, id, &words).await?;
+                Ok::<_, SealingError>(json!({"id": id, "clear": words, "sealed": sealed}))
+            }));
+            changed += write(pool, seal, sealed.await?).await?;
+        }
+    }
+    Ok(changed)
+}
+
+async fn hash_identities(pool: &PgPool, keys: &Keys) -> Result<u64, SealingError> {
+    let mut changed = 0;
+    loop {
+        let rows: Vec<(String, String)> = sqlx::query_as(CLEAR_IDENTITIES).bind(BATCH).fetch_all(pool).await?;
+        if rows.is_empty() {
+            return Ok(changed);
+        }
+        let hashed = rows.into_iter().map(|(provider, subject)| {
+            let lookup = keys.identity_lookup(&provider, &subject)?;
+            Ok(json!({"provider": provider, "subject": subject, "lookup": lookup}))
+        });
+        changed += write(pool, HASH_IDENTITIES, hashed.collect::<Result<_, KeyError>>()?).await?;
+    }
 }
 
 /// Wraps every key that an earlier master key wraps with the present one. `progress` is told how far it is and how far it

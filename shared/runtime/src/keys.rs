@@ -200,6 +200,14 @@ impl Keys {
         self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
+    /// The [`Keys::fingerprint`] by which a provider's person is found again. Subjects are compared as they are written.
+    ///
+    /// # Errors
+    /// As [`Keys::fingerprint`].
+    pub fn identity_lookup(&self, provider: &str, subject: &str) -> Result<String, KeyError> {
+        self.fingerprint(format!("identity\0{provider}\0{subject}").as_bytes())
+    }
+
     /// What a database remembers of the lookup key, to know it again: a fingerprint of a constant. None without such a key.
     pub fn lookup_mark(&self) -> Option<String> {
         self.fingerprint(LOOKUP_MARK).ok()

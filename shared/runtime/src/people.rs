@@ -5,12 +5,17 @@ use domain::ids::{AccountId, PatientId};
 use domain::person::{Name, fold};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::keys::{KeyError, Keys, OwnerKey};
 
 const CONTACT: &str = "account.contact";
 const PHONE: &str = "account.phone";
 const IDENTITY: &str = "patient.identity";
+/// How colleagues call a member of an establishment.
+pub const MEMBER_NAME: &str = "membership.name";
+/// Why an operator decided so on a claim to be a professional.
+pub const DECISION_REASON: &str = "professional.reason";
 
 /// How an account's holder is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +168,34 @@ impl SealedPerson {
     }
 }
 
+/// What people write about one another, sealed with a key that goes with the row and is destroyed with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SealedWords {
+    owner: Uuid,
+    wrapped_key: String,
+    text: String,
+}
+
+impl SealedWords {
+    /// Words for a field ([`MEMBER_NAME`], [`DECISION_REASON`]) of the row of that id, under a new key.
+    ///
+    /// # Errors
+    /// As [`Keys::new_owner`].
+    pub async fn new(keys: &Keys, field: &str, row: impl Into<Uuid>, words: &str) -> Result<Self, KeyError> {
+        let owner = row.into();
+        let (wrapped_key, key) = keys.new_owner(owner).await?;
+        Ok(Self { owner, wrapped_key, text: key.seal(field, owner, words)? })
+    }
+
+    /// The words.
+    ///
+    /// # Errors
+    /// As [`Keys::owner`] and [`OwnerKey::open`].
+    pub async fn open(&self, keys: &Keys, field: &str) -> Result<String, KeyError> {
+        keys.owner(self.owner, Some(&self.wrapped_key)).await?.open(field, self.owner, &self.text)
+    }
+}
+
 /// What somebody is called, or nothing for whom nothing is known.
 ///
 /// # Errors
@@ -172,11 +205,11 @@ pub async fn name_of(person: Option<&SealedPerson>, keys: &Keys) -> Result<Strin
     Ok(person.open(keys).await?.map(|identity| identity.name()).unwrap_or_default())
 }
 
-fn seal(key: &OwnerKey, field: &str, row: uuid::Uuid, value: &impl Serialize) -> Result<String, KeyError> {
+fn seal(key: &OwnerKey, field: &str, row: Uuid, value: &impl Serialize) -> Result<String, KeyError> {
     let text = serde_json::to_string(value).map_err(|_| KeyError::Failed("serialise"))?;
     key.seal(field, row, &text)
 }
 
-fn open<T: DeserializeOwned>(key: &OwnerKey, field: &str, row: uuid::Uuid, sealed: &str) -> Result<T, KeyError> {
+fn open<T: DeserializeOwned>(key: &OwnerKey, field: &str, row: Uuid, sealed: &str) -> Result<T, KeyError> {
     serde_json::from_str(&key.open(field, row, sealed)?).map_err(|_| KeyError::DoesNotOpen)
 }

@@ -38,7 +38,7 @@ begin
     return account;
 end $$;
 
--- `wish` holds: ticket, provider, method, subject, rpps, session, hash, expires_at, level, device and, for a new account: account,
+-- `wish` holds: ticket, provider, method, subject, its keyed hash subject_lookup, rpps, session, hash, expires_at, level, device and, for a new account: account,
 -- account_key, contact, email_lookup, password_hash, language, patient, patient_key, identity, twin_lookup, private_from,
 -- adult_from. The answer holds `refused` with a word, or the session. The address is only claimed, as by a sign-up: it links to
 -- nothing and tells nothing.
@@ -66,8 +66,12 @@ begin
     end if;
 
     -- One identity at a time: two first sign-ins at once open one account.
-    perform pg_advisory_xact_lock(hashtextextended((wish ->> 'provider') || ' ' || (wish ->> 'subject'), 2));
-    select * into known from external_identity where provider = wish ->> 'provider' and subject = wish ->> 'subject';
+    perform pg_advisory_xact_lock(hashtextextended((wish ->> 'provider') || ' ' || (wish ->> 'subject_lookup'), 2));
+    -- As an earlier release kept it.
+    update external_identity set subject_lookup = wish ->> 'subject_lookup', subject = null
+    where provider = wish ->> 'provider' and subject = wish ->> 'subject';
+    select * into known from external_identity
+    where provider = wish ->> 'provider' and subject_lookup = wish ->> 'subject_lookup';
     select id into professional from practitioner where rpps = wish ->> 'rpps';
     me := coalesce(attempt.account_id, known.account_id, account_of_professional(professional, now_at));
 
@@ -87,7 +91,7 @@ begin
         refused := 'level';
     elsif known.account_id <> me or exists (
         select from external_identity
-        where account_id = me and provider = wish ->> 'provider' and subject <> wish ->> 'subject') then
+        where account_id = me and provider = wish ->> 'provider' and subject_lookup is distinct from wish ->> 'subject_lookup') then
         refused := 'linked';
     end if;
     if refused is not null then
@@ -101,9 +105,9 @@ begin
         opened := true;
     end if;
     linked := known.account_id is null;
-    insert into external_identity (provider, subject, account_id, practitioner_id, linked_at, used_at)
-    values (wish ->> 'provider', wish ->> 'subject', me, professional, now_at, now_at)
-    on conflict on constraint external_identity_pkey do update
+    insert into external_identity (provider, subject_lookup, account_id, practitioner_id, linked_at, used_at)
+    values (wish ->> 'provider', wish ->> 'subject_lookup', me, professional, now_at, now_at)
+    on conflict on constraint external_identity_subject_key do update
         set practitioner_id = excluded.practitioner_id, used_at = excluded.used_at;
 
     -- The only capacity, or for the time being none beyond a patient's.

@@ -157,10 +157,12 @@ create or replace function practises_at(professional uuid, establishment uuid) r
                    where practice.practitioner_id = professional and site.establishment_id = establishment)
 $$;
 
--- A member as an administrator sees them.
+-- A member as an administrator sees them: a practitioner by the directory's name, others by the name that is still sealed.
 create or replace function member_document(m membership, who jsonb) returns jsonb language sql stable as $$
     select jsonb_build_object('id', m.id, 'role', m.role, 'since', m.since, 'practitioner', m.practitioner_id,
         'name', coalesce(name_of_practitioner(m.practitioner_id), m.name),
+        'sealed_name', case when m.sealed_name is not null
+            then jsonb_build_object('owner', m.name_owner, 'wrapped_key', m.name_key, 'text', m.sealed_name) end,
         'attached', (select coalesce(jsonb_agg(jsonb_build_object('practitioner', a.practitioner_id,
                                                  'name', name_of_practitioner(a.practitioner_id)) order by a.since, a.practitioner_id), '[]')
                      from attachment a
@@ -199,8 +201,8 @@ begin
             return jsonb_build_object('outcome', 'not_professional');
         end if;
     end if;
-    insert into membership (id, account_id, establishment_id, role, practitioner_id, name, since)
-    values (new_id, me, i.establishment_id, i.role, professional_id, i.name, at)
+    insert into membership (id, account_id, establishment_id, role, practitioner_id, name, name_owner, name_key, sealed_name, since)
+    values (new_id, me, i.establishment_id, i.role, professional_id, i.name, i.id, i.name_key, i.sealed_name, at)
     on conflict (account_id, establishment_id, role) where until is null do nothing
     returning * into m;
     if not found then
@@ -239,11 +241,13 @@ begin
     return jsonb_build_object('outcome', 'ended', 'member', member_document(m, who));
 end $$;
 
--- A claim to be a professional, as operators and the claimant see it.
+-- A claim to be a professional, as operators and the claimant see it; the operator's words still sealed.
 create or replace function professional_document(p professional) returns jsonb language sql stable as $$
     select jsonb_build_object('id', p.id, 'practitioner', p.practitioner_id, 'rpps', practitioner.rpps,
         'name', name_of_practitioner(p.practitioner_id), 'profession', p.profession, 'state', p.state,
-        'applied_at', p.applied_at, 'decided_at', p.decided_at, 'reason', nullif(p.reason, ''))
+        'applied_at', p.applied_at, 'decided_at', p.decided_at, 'reason', nullif(p.reason, ''),
+        'sealed_reason', case when p.sealed_reason is not null
+            then jsonb_build_object('owner', p.id, 'wrapped_key', p.reason_key, 'text', p.sealed_reason) end)
     from practitioner where practitioner.id = p.practitioner_id
 $$;
 
