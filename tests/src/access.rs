@@ -333,6 +333,11 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/sessions/revocation") => {
             (None, template.to_owned(), json!({"account": Uuid::nil(), "reason": "requested"}))
         }
+        ("POST", "/v1/second-factors/reset") => (
+            None,
+            template.to_owned(),
+            json!({"email": "camille.martin@famille.example", "evidence": "identity-document"}),
+        ),
         ("POST", "/v1/sessions/second-factor") => (None, template.to_owned(), json!({"otp": "123456"})),
         ("POST", "/v1/sessions/end") => (None, template.to_owned(), json!({})),
         ("POST", "/v1/professionals") => {

@@ -24,7 +24,15 @@ async fn with_phone(app: &App, email: &str, phone: &str) -> Client {
                          "birth_date": "1988-05-12", "phone": phone});
     let opened = app.nobody().post("/v1/accounts", &account).await.expect(201);
     app.without_letters().await;
+    prove(app, email).await;
     signed_in(app, email, PHRASE).await.who(email, &opened)
+}
+
+/// The accounts of an address have shown it.
+async fn prove(app: &App, email: &str) {
+    let prove = "update account set email_verified_at = $2::text::timestamptz where email_lookup = $1";
+    let prove = sqlx::query(prove).bind(app.email_lookup(email)).bind(app.now().to_string());
+    prove.execute(app.pool()).await.unwrap();
 }
 
 /// Gives or removes a number.
@@ -114,6 +122,7 @@ async fn a_number_is_shown_by_the_code_that_was_sent_to_it() {
     let english = json!({"email": "eve@family.example", "password": PHRASE, "given_name": "Eve", "family_name": "Example",
                          "birth_date": "1988-05-12", "phone": OTHER_PHONE});
     app.nobody().speaking("en").post("/v1/accounts", &english).await.expect(201);
+    prove(&app, "eve@family.example").await;
     ask(&app, &signed_in(&app, "eve@family.example", PHRASE).await).await;
     assert!(app.mails(OTHER_PHONE)[0].text.starts_with("Carnet: your code is "));
 }
@@ -141,11 +150,34 @@ async fn who_has_no_number_or_one_of_no_country_is_told_so() {
 }
 
 #[tokio::test]
+async fn nobody_has_codes_sent_at_our_cost_from_accounts_that_cost_nothing() {
+    let app = App::start().await;
+    let claims = json!({"email": "carla@famille.example", "password": PHRASE, "given_name": "Carla", "family_name": "Exemple",
+                        "birth_date": "1988-05-12", "phone": PHONE});
+    app.nobody().post("/v1/accounts", &claims).await.expect(201);
+    app.without_letters().await;
+    let carla = signed_in(&app, "carla@famille.example", PHRASE).await;
+    assert_eq!(carla.post(ASK, &json!({})).await.problem(409), "email-unproven");
+    // Satellites, premium numbers, countries far away.
+    let ada = with_phone(&app, EMAIL, PHONE).await;
+    for costly in ["+8835100012345", "+88213000001", "+25261000001", "0899700001", "+37190000001"] {
+        give(&ada, Some(costly)).await.expect(204);
+        let refused = ada.post(ASK, &json!({})).await;
+        assert_eq!((refused.problem(422), &refused.body["field"]), ("field-invalid", &json!("phone")), "{costly}");
+    }
+    app.settle().await;
+    assert_eq!(app.phones.posted().len(), 0);
+}
+
+#[tokio::test]
 async fn a_number_that_was_shown_while_the_address_was_only_claimed_is_not_the_holder_s() {
     let app = App::start().await;
     let stranger = with_phone(&app, EMAIL, PHONE).await;
     ask(&app, &stranger).await;
     verify(&stranger, &sent(&app, PHONE)).await.expect(204);
+    // As a release that sent codes to accounts of claimed addresses left it.
+    let claimed = "update account set email_verified_at = null where email_lookup = $1";
+    sqlx::query(claimed).bind(app.email_lookup(EMAIL)).execute(app.pool()).await.unwrap();
     let reset = async |password: &str| {
         app.nobody().post("/v1/accounts/password-reset/request", &json!({"email": EMAIL})).await.expect(202);
         let reset = json!({"token": mailed(&app, EMAIL).await, "password": password});

@@ -3,7 +3,8 @@
 use domain::SignedDuration;
 use serde_json::json;
 
-use crate::support::App;
+use crate::account_life::signed_in;
+use crate::support::{App, Client};
 
 #[tokio::test]
 async fn a_sign_up_does_not_tell_whether_the_address_is_somebodys() {
@@ -132,4 +133,35 @@ async fn an_account_is_for_those_of_15_and_a_child_is_added_by_an_adult() {
     let noe = app.nobody().bearing(session["access_token"].as_str().unwrap());
     let child = json!({"given_name": "Zoé", "family_name": "Exemple", "birth_date": "2020-02-29"});
     assert_eq!(noe.post("/v1/patients", &child).await.problem(409), "adult-needed");
+}
+
+/// "une phrase assez longue", with 9.5 MiB and one pass.
+const FORMER: &str = "$argon2id$v=19$m=9728,t=1,p=1$c2VsIGQtZXNzYWkgMTIzNA$RUL958OZEWbNLrSsMulQuZYUIe22vEL/6b1iHcHThHo";
+
+/// Somebody whose password was hashed with former parameters signs in.
+pub async fn walk(app: &App) -> Client {
+    let ada = app.patient().await;
+    let former = "update account set password_hash = $1 where email_lookup = $2";
+    sqlx::query(former).bind(FORMER).bind(app.email_lookup(&ada.email)).execute(app.pool()).await.unwrap();
+    signed_in(app, &ada.email, "une phrase assez longue").await;
+    ada
+}
+
+#[tokio::test]
+async fn a_password_hashed_with_former_parameters_is_hashed_anew_at_the_next_sign_in() {
+    let app = App::start().await;
+    let ada = walk(&app).await;
+    let stored = async || {
+        let hash = "select password_hash from account where email_lookup = $1";
+        let hash = sqlx::query_scalar(hash).bind(app.email_lookup(&ada.email)).fetch_one(app.pool());
+        hash.await.map(|hash: String| hash).unwrap()
+    };
+    let now = stored().await;
+    assert!(now.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{now}");
+    assert_eq!(app.count("select count(*) from audit where event = 'account.password.rehash'").await, 1);
+    // It is the same password, and the hash stays.
+    signed_in(&app, &ada.email, "une phrase assez longue").await;
+    assert_eq!(stored().await, now);
+    let wrong = json!({"email": ada.email, "password": "une phrase assez courte"});
+    app.nobody().post("/v1/sessions", &wrong).await.problem(401);
 }

@@ -1,5 +1,6 @@
 //! Who works in an establishment: only there, only while they do, only for whom they do.
 
+use domain::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::app::book;
@@ -212,4 +213,24 @@ pub async fn walk(app: &App) {
     let other = format!("/v1/appointments?practitioner={}", App::practitioner("samira-ait-oumeziane"));
     app.staff("secretary-pentes").await.get(&other).await.problem(403);
     administrator.post(&format!("{path}/end"), &json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_last_administrator_sees_that_the_other_left_whichever_clock_was_ahead() {
+    let app = App::start().await;
+    let (first, second) = (app.staff("administrator-pentes").await, app.patient().await);
+    let hers = member(&first, "administrator").await["id"].as_str().unwrap().to_owned();
+    let wish = json!({"role": "administrator", "name": "Jean Second"});
+    let invitation = first.post("/v1/members/invitations", &wish).await.expect(201);
+    let his = second.post("/v1/memberships", &json!({"code": invitation["code"]})).await.expect(201);
+    second.post("/v1/sessions/capacity", &json!({"role": "administrator"})).await.expect(204);
+    let two_factors = "update session set level = 2 where role = 'administrator'";
+    sqlx::query(two_factors).execute(app.pool()).await.unwrap();
+    let end = async |who: &Client, which: &str| who.post(&format!("/v1/members/{which}/end"), &json!({})).await;
+    // Another instance, whose clock is a second ahead.
+    app.later(SignedDuration::from_secs(1));
+    end(&first, &hers).await.expect(200);
+    app.later(SignedDuration::from_secs(-1));
+    assert_eq!(end(&second, his["id"].as_str().unwrap()).await.problem(409), "administrator-last");
+    end(&second, &hers).await.problem(404);
 }

@@ -99,9 +99,11 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     crate::emergency::walk(&app).await;
     crate::members::walk(&app).await;
     let openid = crate::sign_in_with::walk().await;
+    crate::accounts::walk(&app).await;
     crate::account_life::walk(&app).await;
     crate::account_phone::walk(&app).await;
     crate::second_factors::walk(&app).await;
+    crate::lost_factors::walk(&app).await;
     crate::passkeys::walk(&app).await;
 
     let mut seen = app.db.seen.lock().unwrap();

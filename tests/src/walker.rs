@@ -35,6 +35,7 @@ fn body(path: &str) -> Value {
         | "/v1/accounts/phone-verification/request" => json!({}),
         "/v1/accounts/phone" => json!({"phone": null, "password": "x"}),
         "/v1/accounts/phone-verification" => json!({"code": "123456"}),
+        "/v1/second-factors/reset" => json!({"email": "nobody@famille.example", "evidence": "identity-document"}),
         "/v1/sessions/revocation" => json!({"everybody": true, "reason": "incident"}),
         "/v1/sessions/second-factor" => json!({"otp": "123456"}),
         "/v1/accounts/email-verification" | "/v1/accounts/email-change/confirmation" => json!({"token": "x"}),

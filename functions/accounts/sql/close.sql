@@ -5,18 +5,7 @@ with me as (
     select account.id, account.platform_role is not null or exists (
             select from membership m where m.account_id = account.id
               and (m.until is null or m.until > ($1::jsonb ->> 'at')::timestamptz)) as employed,
-        exists (
-            -- A visit ahead of somebody for whom nobody else acts could be called off by nobody.
-            select from guardianship g join appointment a on a.patient_id = g.patient_id
-            where g.account_id = account.id and in_force(g, ($1::jsonb ->> 'at')::timestamptz)
-              and a.status = 'booked' and a.starts_at > ($1::jsonb ->> 'at')::timestamptz
-              -- Of a visit that is kept from them they are not told here either.
-              and (a.secret_since is null or surely_oneself(g, ($1::jsonb ->> 'at')::timestamptz))
-              and not exists (
-                  select from guardianship other join account theirs on theirs.id = other.account_id
-                  where other.patient_id = g.patient_id and other.account_id <> account.id
-                    and in_force(other, ($1::jsonb ->> 'at')::timestamptz) and theirs.state = 'active'
-                    and (other.relation = 'self' or 'book' = any (other.rights)))) as needed
+        needed_for_a_visit(account.id, ($1::jsonb ->> 'at')::timestamptz) as needed
     from account
     where account.id = ($1::jsonb ->> 'account')::uuid and account.state = 'active' and account.password_hash = $2::text
 ), closed as (
@@ -29,11 +18,13 @@ with me as (
     update session set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'account closed'
     from closed where session.account_id = closed.id and session.revoked_at is null
 ), released as (
-    update guardianship set until = ($1::jsonb ->> 'at')::timestamptz
+    update guardianship set until = ($1::jsonb ->> 'at')::timestamptz, ended_at = ($1::jsonb ->> 'at')::timestamptz
     from closed
-    where guardianship.account_id = closed.id
+    where guardianship.account_id = closed.id and guardianship.ended_at is null
       and (guardianship.until is null or guardianship.until > ($1::jsonb ->> 'at')::timestamptz)
     returning guardianship.patient_id
+), at_version as (
+    update patient set guardians_version = guardians_version + 1 from released where patient.id = released.patient_id
 ), withdrawn as (
     -- So that the person can be validated again. A suspension is not shed by closing: an operator ends it.
     update professional set state = 'withdrawn', decided_at = ($1::jsonb ->> 'at')::timestamptz, decided_by = null, reason = '',

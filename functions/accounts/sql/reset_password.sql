@@ -1,6 +1,6 @@
 -- Sets a new password by a link that is good once, and ends every session and what was asked for under the old one. Whoever holds the mailbox has shown the address
 -- to be the account's, unless another account did before.
--- $1 who (nobody)   $2 link   $3 password hash   $4 keyed hash of where the request comes from
+-- $1 who (nobody)   $2 link   $3 password hash   $4 keyed hash of where the request comes from   $5 key of the count of strangers' failures
 with used as (
     update account_link link set used_at = ($1::jsonb ->> 'at')::timestamptz
     from account
@@ -39,7 +39,7 @@ with used as (
     delete from invitation using used where invitation.invited_by = used.account_id and invitation.accepted_at is null and used.unproven
 ), brought_in as (
     -- Whom they brought in to act for a patient may be theirs too.
-    update guardianship other set until = ($1::jsonb ->> 'at')::timestamptz
+    update guardianship other set until = ($1::jsonb ->> 'at')::timestamptz, ended_at = ($1::jsonb ->> 'at')::timestamptz
     from used
     where used.unproven and other.invited_by = used.account_id and other.account_id <> used.account_id
       and (other.until is null or other.until > ($1::jsonb ->> 'at')::timestamptz)
@@ -52,6 +52,9 @@ with used as (
     insert into known_address (account_id, address, last_at)
     select reset.id, $4::text, ($1::jsonb ->> 'at')::timestamptz from reset
     on conflict on constraint known_address_pkey do update set last_at = excluded.last_at
+), forgiven as (
+    -- What strangers tried under the old password stands in nobody's way any more, from wherever they go on.
+    update sign_in_attempt set failures = 0 from reset where sign_in_attempt.key = $5::text
 ), told as (
     insert into outbox (kind, subject, data, occurred_at)
     select 'account.secured.v1', id, jsonb_build_object('account', id, 'what', 'password-reset'), ($1::jsonb ->> 'at')::timestamptz

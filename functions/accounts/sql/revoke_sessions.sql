@@ -22,7 +22,7 @@ with ended as (
     union all
     -- Also when there was nothing to end.
     select line.* from entry($1::jsonb, 'delete', case when $4::bool then 'session.revoke-all.' else 'session.revoke.' end || $5::text,
-                             null, null) as line
+                             $2::uuid, null) as line
     where not exists (select from whose)
 )
 select jsonb_build_object('ended', count(*)) from ended

@@ -54,7 +54,7 @@ impl Own {
     }
 }
 
-/// The hash of a new password, if it is not among the first that anybody would try.
+/// The hash of a new password, if it is neither among the first that anybody would try nor known from a breach.
 pub(crate) async fn new_hash(
     ctx: &Ctx, field: &str, new: NewPassword, contact: &Contact, identity: Option<&Identity>,
 ) -> Result<String, Problem> {
@@ -63,6 +63,9 @@ pub(crate) async fn new_hash(
     let holder = Holder { email: &contact.email, names: names.unwrap_or_default(), birth_date };
     password::check(&new, &holder)
         .map_err(|refused| Problem::new(Kind::FieldInvalid).field(field).hint(refused.code()))?;
+    if ctx.breaches.know(new.as_str()).await {
+        return Err(Problem::new(Kind::FieldInvalid).field(field).hint("password-breached"));
+    }
     Ok(ctx.keys.hash_password(new.into()).await?)
 }
 

@@ -6,7 +6,7 @@ use domain::letter::{Purpose, RESET_LIFE};
 use domain::person::NewPassword;
 use runtime::actor::anonymous;
 use runtime::edge::{ClientAddress, RequestId};
-use runtime::sign_in_attempts::address_hash;
+use runtime::sign_in_attempts::{address_hash, strangers_key};
 use runtime::{Actor, Ctx, Input, Kind, Problem, Words};
 use serde::Deserialize;
 use serde_json::Value;
@@ -64,10 +64,12 @@ pub(crate) async fn reset(
     let (link, _) = Token { token: given.token }.open(&ctx, &[Purpose::ResetPassword])?;
     let owner = ctx.db.optional(&LINK_OWNER, params![link, now]).await?.ok_or_else(invalid)?;
     let hash = owner.new_hash(&ctx, "password", given.password).await?;
+    let email = owner.contact(&ctx).await?.email;
+    let strangers = strangers_key(&ctx, &ctx.keys.lookup("email", &email)?)?;
     let who = anonymous(request, address, now);
     let reset = ctx
         .db
-        .optional(&RESET_PASSWORD, params![who, link, hash, address_hash(&ctx, address)?])
+        .optional(&RESET_PASSWORD, params![who, link, hash, address_hash(&ctx, address)?, strangers])
         .await
         .map_err(taken)?;
     reset.map(|_| StatusCode::NO_CONTENT).ok_or_else(invalid)

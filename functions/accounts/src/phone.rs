@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::AccountId;
 use domain::letter::CODE_LIFE;
-use domain::person::{Phone, dialled};
+use domain::person::{Phone, dialled, takes_codes};
 use runtime::keys::KeyError;
 use runtime::people::Telephone;
 use runtime::{Actor, Ctx, Input, Kind, Problem, Words};
@@ -35,6 +35,7 @@ struct Stored {
     wrapped_key: Option<String>,
     contact: Option<String>,
     telephone: Option<String>,
+    email_verified: bool,
     code: Option<Code>,
 }
 
@@ -101,15 +102,24 @@ pub(crate) async fn change(
     changed.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| Problem::new(Kind::PasswordWrong).field("password"))
 }
 
-/// Sends a code to the number of the caller's account by SMS, unless it was shown to be theirs, or five were asked for today of
+/// Sends a code to the number of the caller's account by SMS, once its address was shown to be theirs: accounts cost nothing, and
+/// SMS do. None is sent when the number was shown to be theirs, or five were asked for today of
 /// the account or to the number: how often others ask for a number is not told. The code of before is good no more.
 #[utoipa::path(post, path = "/v1/accounts/phone-verification/request", operation_id = "ask_phone_code", tag = "accounts",
     responses((status = 202, description = "A code is on its way, if one is needed."),
-              (status = 422, description = "The account has no number, or one without its country.")))]
+              (status = 409, description = "The account's address was not shown to be the caller's."),
+              (status = 422, description = "The account has no number, one without its country, or one that no code is sent to.")))]
 pub(crate) async fn ask(State(ctx): State<Ctx>, actor: Actor) -> Result<StatusCode, Problem> {
     let stored = Stored::of(&ctx, &actor).await?;
     let phone = stored.phone(&ctx).await?.ok_or_else(|| Problem::new(Kind::FieldMissing).field("phone"))?;
-    let lookup = ctx.keys.lookup("phone", &dialled(&phone).ok_or_else(nowhere)?)?;
+    let number = dialled(&phone).ok_or_else(nowhere)?;
+    if !takes_codes(&number) {
+        return Err(Problem::new(Kind::FieldInvalid).field("phone").hint("phone-codes"));
+    }
+    if !stored.email_verified {
+        return Err(Problem::new(Kind::EmailUnproven));
+    }
+    let lookup = ctx.keys.lookup("phone", &number)?;
     let now = ctx.now();
     ctx.db.one(&ASK_PHONE_CODE, params![actor.who(now), Uuid::now_v7(), lookup, now + CODE_LIFE, A_DAY]).await?;
     Ok(StatusCode::ACCEPTED)

@@ -6,6 +6,7 @@ with mine as (
     where appointment.id = $2::uuid and appointment.status in ('held', 'expired')
       and appointment.booked_by = ($1::jsonb ->> 'account')::uuid
       and may($1::jsonb, 'appointment', 'delete', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
+      and not hidden($1::jsonb, appointment)
 ), released as (
     update appointment set status = 'expired', version = version + 1
     from mine where appointment.id = mine.id and appointment.status = 'held'

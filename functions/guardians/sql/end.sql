@@ -7,7 +7,7 @@ with at_version as (
       and may($1::jsonb, 'guardianship', 'delete', patient.id, null, null)
     returning patient.id
 ), ended as (
-    update guardianship set until = ($1::jsonb ->> 'at')::timestamptz
+    update guardianship set until = ($1::jsonb ->> 'at')::timestamptz, ended_at = ($1::jsonb ->> 'at')::timestamptz
     from at_version where guardianship.id = $2::uuid and guardianship.patient_id = at_version.id
     returning guardianship.*
 ), withdrawn as (

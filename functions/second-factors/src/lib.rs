@@ -3,6 +3,7 @@
 mod app;
 mod passkey;
 mod remove;
+mod reset;
 
 use axum::Json;
 use axum::extract::State;
@@ -37,6 +38,7 @@ fn router() -> OpenApiRouter<Ctx> {
         .routes(routes!(passkey::add))
         .routes(routes!(replace_recovery_codes))
         .routes(routes!(remove::remove))
+        .routes(routes!(reset::reset))
 }
 
 /// What a change is decided on.

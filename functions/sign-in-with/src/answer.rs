@@ -146,7 +146,7 @@ pub(crate) async fn answer(
     let (refresh_token, hash) = ctx.keys.new_token()?;
     let mut wish = json!({
         "ticket": ticket, "provider": provider.name(), "method": provider.kind().name(), "subject": identity.subject,
-        "subject_lookup": ctx.keys.identity_lookup(provider.name(), &identity.subject)?,
+        "subject_lookup": people::identity_lookup(&ctx.keys, provider.name(), &identity.subject)?,
         "rpps": professional.as_ref().and_then(Professional::rpps), "session": session, "hash": hash,
         "expires_at": now + SESSION_LIFE, "level": provider.kind().level(identity.acr.as_deref()), "language": lang,
         "device": device,

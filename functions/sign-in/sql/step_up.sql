@@ -2,14 +2,21 @@
 -- token of it is worth more than it was. No row when the code is not good, or the session is one of two factors already.
 -- $1 who   $2 {factor: {id, counter}, recovery (hash)}: one of them   $3 the next session   $4 hash of its refresh token
 -- $5 ticket
-with used as (
+with alive as (
+    -- Held, so that of two at once the second burns no code for a session that has gone on already.
+    select s.id from session s
+    where s.id = ($1::jsonb ->> 'session')::uuid and s.account_id = ($1::jsonb ->> 'account')::uuid
+      and s.level = 1 and s.revoked_at is null
+    for update
+), used as (
     update second_factor set counter = ($2::jsonb #>> '{factor,counter}')::int8, last_used_at = ($1::jsonb ->> 'at')::timestamptz
     where id = ($2::jsonb #>> '{factor,id}')::uuid and account_id = ($1::jsonb ->> 'account')::uuid
-      and confirmed_at is not null and counter < ($2::jsonb #>> '{factor,counter}')::int8
+      and confirmed_at is not null and counter < ($2::jsonb #>> '{factor,counter}')::int8 and exists (select from alive)
     returning account_id
 ), spent as (
     update recovery_code set used_at = ($1::jsonb ->> 'at')::timestamptz
     where account_id = ($1::jsonb ->> 'account')::uuid and hash = $2::jsonb ->> 'recovery' and used_at is null
+      and exists (select from alive)
     returning account_id
 ), former as (
     update session s set revoked_at = ($1::jsonb ->> 'at')::timestamptz, revoked_why = 'stepped up'

@@ -8,15 +8,18 @@ use domain::ids::{AccountId, EstablishmentId};
 use runtime::actor::anonymous;
 use runtime::device::Device;
 use runtime::edge::{ClientAddress, RequestId};
+use runtime::passwords::is_present_hash;
 use runtime::second_factors::{Factor, FactorKind, proof_of};
 use runtime::sessions::{self, Capacity, Opening, Proof, Tokens};
 use runtime::sign_in_attempts::{Attempt, address_hash};
 use runtime::{Ctx, Input, Kind, Problem, Words};
 use serde::Deserialize;
+use serde_json::Value;
 use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
 
 const CREDENTIALS: Statement<Credentials> = statement!("credentials");
+const REHASH: Statement<Value> = statement!("rehash");
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -83,14 +86,33 @@ async fn tried(
     let owner = claimants.iter().find(|account| account.verified).or(claimants.first()).map(|account| account.id);
     let outcome = async {
         let failed = || Problem::new(Kind::SignInFailed);
-        let account = whose(ctx, claimants, given.password.into()).await?.ok_or_else(failed)?;
+        let password = String::from(given.password);
+        let account = whose(ctx, claimants, password.clone()).await?.ok_or_else(failed)?;
         let proof = account.proof(ctx, given.otp).await?.ok_or_else(failed)?;
         let capacity = Capacity::meant(&account.capacities, given.role, given.establishment)?;
-        let (id, password_hash) = (account.id, Some(account.password_hash));
+        let (id, hash) = (account.id, account.password_hash);
+        let password_hash = Some(hash.clone());
         let opening = Opening { account: id, capacity, proof, password_hash, device, attempt: Some(attempt) };
-        sessions::open(ctx, request, address, opening).await?.ok_or_else(failed)
+        let tokens = sessions::open(ctx, request, address, opening).await?.ok_or_else(failed)?;
+        keep_up(ctx, anonymous(request, address, ctx.now()), id, &hash, password).await;
+        Ok(tokens)
     };
     (owner, outcome.await)
+}
+
+/// A password whose hash is of former parameters is hashed anew while it is at hand. Nobody is kept out by a failure of that:
+/// the next sign-in tries again.
+async fn keep_up(ctx: &Ctx, who: Value, account: AccountId, hash: &str, password: String) {
+    if is_present_hash(hash) {
+        return;
+    }
+    let kept = async {
+        let anew = ctx.keys.hash_password(password).await?;
+        ctx.db.optional(&REHASH, params![who, account.as_uuid(), hash, anew]).await.map_err(Problem::from)
+    };
+    if let Err(problem) = kept.await {
+        tracing::warn!(kind = ?problem.kind, "a password could not be hashed anew");
+    }
 }
 
 /// Whose password it is: of the one account that has the address, or of the newest, the oldest or the one known here that claims
@@ -99,13 +121,10 @@ async fn tried(
 async fn whose(ctx: &Ctx, claimants: Vec<Credentials>, password: String) -> Result<Option<Credentials>, Problem> {
     let (mut verified, claimed): (Vec<_>, Vec<_>) = claimants.into_iter().partition(|account| account.verified);
     let mut newest_first = claimed.into_iter();
-    for candidate in [verified.pop(), newest_first.next(), newest_first.next(), newest_first.next()] {
-        let hash = candidate.as_ref().map(|account| account.password_hash.clone());
-        if ctx.keys.verify_password(password.clone(), hash).await? {
-            return Ok(candidate);
-        }
-    }
-    Ok(None)
+    let mut candidates = [verified.pop(), newest_first.next(), newest_first.next(), newest_first.next()];
+    let hash = |candidate: &Option<Credentials>| candidate.as_ref().map(|account| account.password_hash.clone());
+    let matched = ctx.keys.first_password(password, candidates.iter().map(hash).collect()).await?;
+    Ok(matched.and_then(|at| candidates.get_mut(at)).and_then(Option::take))
 }
 
 impl Credentials {

@@ -6,7 +6,7 @@
 use domain::ids::{AccountId, PatientId};
 use futures_util::future::try_join_all;
 use runtime::keys::{KeyError, Keys};
-use runtime::people::{Contact, DECISION_REASON, Identity, MEMBER_NAME, SealedWords};
+use runtime::people::{Contact, DECISION_REASON, Identity, MEMBER_NAME, SealedWords, identity_lookup};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -174,7 +174,7 @@ async fn hash_identities(pool: &PgPool, keys: &Keys) -> Result<u64, SealingError
             return Ok(changed);
         }
         let hashed = rows.into_iter().map(|(provider, subject)| {
-            let lookup = keys.identity_lookup(&provider, &subject)?;
+            let lookup = identity_lookup(keys, &provider, &subject)?;
             Ok(json!({"provider": provider, "subject": subject, "lookup": lookup}))
         });
         changed += write(pool, HASH_IDENTITIES, hashed.collect::<Result<_, KeyError>>()?).await?;

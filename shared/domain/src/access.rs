@@ -91,6 +91,8 @@ words! {
         Account = "account",
         /// That somebody is signed in, whoever it is.
         Session = "session",
+        /// Somebody's second factors, whoever it is.
+        SecondFactor = "second-factor",
         /// Administrative part of a record (FHIR `Patient`).
         Patient = "patient",
         /// A visit agreed on (FHIR `Appointment`).

@@ -104,6 +104,8 @@ pub enum Secured {
     SecondFactorAdded,
     /// A passkey or an authenticator.
     SecondFactorRemoved,
+    /// By an operator, all of them: its holder had lost them.
+    SecondFactorsReset,
     /// A sign-in with one of the codes kept for bad days.
     RecoveryCodeUsed,
     /// By new ones.
@@ -128,6 +130,7 @@ impl Secured {
             Self::EmailChangeCancelled => "email-change-cancelled",
             Self::SecondFactorAdded => "second-factor-added",
             Self::SecondFactorRemoved => "second-factor-removed",
+            Self::SecondFactorsReset => "second-factors-reset",
             Self::RecoveryCodeUsed => "recovery-code-used",
             Self::RecoveryCodesReplaced => "recovery-codes-replaced",
             Self::SessionsEnded => "sessions-ended",

@@ -142,6 +142,30 @@ pub fn dialled(number: &str) -> Option<String> {
     sound.then(|| format!("+{number}"))
 }
 
+/// Réunion and Mayotte, Guadeloupe, Guyane, Martinique: nine digits, of which mobile numbers begin with 69 or 7.
+const OVERSEAS: [&str; 4] = ["262", "590", "594", "596"];
+/// Saint-Pierre-et-Miquelon, Nouvelle-Calédonie, Polynésie, Wallis-et-Futuna; and how mobile numbers begin in Monaco, Andorre, Belgium,
+/// Luxembourg, Switzerland, Germany, Italy, Spain, Portugal, the Netherlands, Ireland and the United Kingdom (ITU-T national
+/// numbering plans). No satellite, no service, no number that its owner earns with.
+const NEAR: [&str; 26] = [
+    "508", "687", "689", "681", "3776", "3773", "3774", "3763", "3766", "324", "3526", "417", "4915", "4916", "4917",
+    "393", "346", "347", "3519", "316", "3538", "4471", "4473", "4474", "4475", "4477",
+];
+
+/// Whether a code may be sent to a number, as [`dialled`] writes it: a mobile one of France or of its overseas departments
+/// (ARCEP's numbering plan, decision 2018-0881), or one of a country near by. A number anywhere may be kept; but for codes to it
+/// we pay, and numbers that cost a lot are asked for by who earns with them.
+pub fn takes_codes(dialled: &str) -> bool {
+    let number = dialled.trim_start_matches('+');
+    if let Some(french) = number.strip_prefix("33") {
+        return french.len() == 9 && french.starts_with(['6', '7']);
+    }
+    if let Some(local) = OVERSEAS.iter().find_map(|code| number.strip_prefix(code)) {
+        return local.len() == 9 && (local.starts_with("69") || local.starts_with('7'));
+    }
+    number.len() >= 9 && NEAR.iter().any(|code| number.starts_with(code))
+}
+
 fn note(text: String) -> Result<String, Refused> {
     // PostgreSQL stores no NUL; nobody types one.
     let sound = text.chars().count() <= 1000 && !text.contains('\0');
@@ -169,6 +193,27 @@ pub fn birth_date(date: Date, now: Timestamp) -> Result<Date, Refused> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn codes_go_to_mobile_numbers_of_france_and_to_countries_near_by() {
+        for good in ["+33639980102", "+33739980102", "+262692000102", "+590690000102", "+32470000102", "+377640061020"]
+        {
+            assert!(takes_codes(good), "{good}");
+        }
+        for costly in [
+            "+33899700001",
+            "+33139980102",
+            "+262262000102",
+            "+8835100012345",
+            "+88213000001",
+            "+25261000001",
+            "+37190000001",
+            "+447012345678",
+            "+3212",
+        ] {
+            assert!(!takes_codes(costly), "{costly}");
+        }
+    }
 
     #[test]
     fn addresses_are_taken_as_written_or_refused() {

@@ -65,6 +65,8 @@ pub struct Config {
     pub mail_from: String,
     /// `SMS_URL`: `brevo:SENDER?key=…`, through whom SMS are sent; in development the gateway plays the provider.
     pub sms_url: Option<String>,
+    /// `BREACHED_PASSWORDS_URL`: whom to ask whether a new password is known from a breach (k-anonymity); nobody without it.
+    pub breached_passwords_url: Option<String>,
     /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it. Passkeys are bound to
     /// it: without it there are none, but in development, where they are bound to `http://localhost` and the port.
     pub public_url: Option<String>,
@@ -144,6 +146,7 @@ impl Config {
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
             sms_url: get("SMS_URL"),
+            breached_passwords_url: get("BREACHED_PASSWORDS_URL"),
             public_url: get("PUBLIC_URL"),
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
             signing_key: get("CARNET_SIGNING_KEY"),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use store::Db;
 
 use crate::Manifest;
+use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Subscription};
@@ -46,6 +47,8 @@ pub struct Parts {
     pub mail: Mailer,
     /// The way out for SMS.
     pub sms: Sms,
+    /// Whom to ask whether a password is known from a breach.
+    pub breaches: Breaches,
     /// With whom people may sign in.
     pub openid: Providers,
     /// How events reach their consumers.

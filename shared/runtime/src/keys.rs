@@ -200,14 +200,6 @@ impl Keys {
         self.fingerprint(format!("{kind}\0{}", value.trim().to_lowercase()).as_bytes())
     }
 
-    /// The [`Keys::fingerprint`] by which a provider's person is found again. Subjects are compared as they are written.
-    ///
-    /// # Errors
-    /// As [`Keys::fingerprint`].
-    pub fn identity_lookup(&self, provider: &str, subject: &str) -> Result<String, KeyError> {
-        self.fingerprint(format!("identity\0{provider}\0{subject}").as_bytes())
-    }
-
     /// What a database remembers of the lookup key, to know it again: a fingerprint of a constant. None without such a key.
     pub fn lookup_mark(&self) -> Option<String> {
         self.fingerprint(LOOKUP_MARK).ok()
@@ -253,12 +245,22 @@ impl Keys {
         self.passwords.hash(password).await
     }
 
-    /// Whether the password is the one that was hashed. Without a hash (no such account) it takes as long and is false.
+    /// Whether the password is the one that was hashed.
     ///
     /// # Errors
-    /// [`KeyError::Failed`] when the work could not be done.
+    /// As [`Keys::first_password`].
     pub async fn verify_password(&self, password: String, hash: Option<String>) -> Result<bool, KeyError> {
-        self.passwords.matches(password, hash).await
+        self.first_password(password, vec![hash]).await.map(|matched| matched.is_some())
+    }
+
+    /// Which of several hashes the password matches first, in one turn: places without a hash take as long and match nothing.
+    ///
+    /// # Errors
+    /// [`KeyError::Failed`] when the work could not be done, [`KeyError::Busy`] when too many wait already.
+    pub async fn first_password(
+        &self, password: String, hashes: Vec<Option<String>>,
+    ) -> Result<Option<usize>, KeyError> {
+        self.passwords.first_match(password, hashes).await
     }
 
     /// How many passwords were hashed or checked so far: a test compares answers by it that must take as long.

@@ -2,6 +2,7 @@
 //! `http::Request` on it.
 
 pub mod actor;
+pub mod breaches;
 pub mod clock;
 pub mod codes;
 pub mod config;

@@ -19,35 +19,32 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Hashes computed at once: each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 4;
-/// Hashes that wait for their turn at most: at some 30 ms each on a slow core, the last of them is still in time.
-const HASHES_WAITING: usize = 200;
+/// Proofs that wait for their turn at most. A wrong password takes four hashes, some 100 ms on a slow core: of those that wait,
+/// the last is answered well within the ten seconds of an answer.
+const WAITING: usize = 60;
 /// Length of a hash, in bytes.
 const LENGTH: usize = 32;
 
 /// Hashes passwords.
 pub(crate) struct Passwords {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// How many wait or work.
-    present: AtomicUsize,
+    present: Arc<AtomicUsize>,
     tables: Arc<Tables>,
-    done: AtomicUsize,
+    done: Arc<AtomicUsize>,
 }
 
 /// A place among those who wait or work, given up however it ends.
-struct Place<'a>(&'a AtomicUsize);
+struct Place(Arc<AtomicUsize>);
 
-impl<'a> Place<'a> {
-    fn take(present: &'a AtomicUsize) -> Result<Self, KeyError> {
-        let place = Self(present);
-        if present.fetch_add(1, Ordering::Relaxed) < HASHES_AT_ONCE + HASHES_WAITING {
-            Ok(place)
-        } else {
-            Err(KeyError::Busy)
-        }
+impl Place {
+    fn take(present: &Arc<AtomicUsize>) -> Result<Self, KeyError> {
+        let place = Self(present.clone());
+        if present.fetch_add(1, Ordering::Relaxed) < HASHES_AT_ONCE + WAITING { Ok(place) } else { Err(KeyError::Busy) }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -97,25 +94,38 @@ impl Tables {
     }
 }
 
+/// Whether a hash was made with the parameters that new ones are made with. One without a password needs none.
+pub fn is_present_hash(stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else { return true };
+    let of = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    hash.algorithm == Algorithm::Argon2id.ident()
+        && hash.version == Some(Version::V0x13.into())
+        && Params::try_from(&hash).is_ok_and(|params| of(&params) == (MEMORY_KIB, PASSES, 1))
+}
+
 impl Passwords {
     pub(crate) fn new() -> Self {
         Self {
-            turns: Semaphore::new(HASHES_AT_ONCE),
-            present: AtomicUsize::new(0),
+            turns: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            present: Arc::default(),
             tables: Arc::default(),
-            done: AtomicUsize::new(0),
+            done: Arc::default(),
         }
     }
 
-    /// On a thread that may block, when it is this one's turn.
+    /// On a thread that may block, when it is this one's turn. Who goes away while waiting leaves a place; work that has begun
+    /// keeps its place and its turn until it is done, whoever still waits for it: else there would be more at once.
     async fn work<T: Send + 'static>(
-        &self, work: impl FnOnce(&Tables) -> Result<T, KeyError> + Send + 'static,
+        &self, work: impl FnOnce(&Tables, &AtomicUsize) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
-        let _place = Place::take(&self.present)?;
-        let _turn = self.turns.acquire().await.map_err(|_| KeyError::Failed("closing"))?;
-        self.done.fetch_add(1, Ordering::Relaxed);
-        let tables = self.tables.clone();
-        tokio::task::spawn_blocking(move || work(&tables)).await.map_err(|_| KeyError::Failed("hash"))?
+        let place = Place::take(&self.present)?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| KeyError::Failed("closing"))?;
+        let (tables, done) = (self.tables.clone(), self.done.clone());
+        let work = move || {
+            let _here = (place, turn);
+            work(&tables, &done)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| KeyError::Failed("hash"))?
     }
 
     /// How many hashes were begun so far.
@@ -126,15 +136,31 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: String) -> Result<String, KeyError> {
         // One device types an accent as one character, another as two.
         let password = nfc(&password);
-        self.work(move |tables| tables.new_hash(&password)).await
+        self.work(move |tables, done| {
+            done.fetch_add(1, Ordering::Relaxed);
+            tables.new_hash(&password)
+        })
+        .await
     }
 
-    /// Without a stored hash, or with the dash of an account that has no password, it takes as long and is false.
-    pub(crate) async fn matches(&self, password: String, stored: Option<String>) -> Result<bool, KeyError> {
+    /// The first of these hashes that the password matches, all in one turn. Where there is none, or the dash of an account
+    /// that has no password, it takes as long and does not match.
+    pub(crate) async fn first_match(
+        &self, password: String, stored: Vec<Option<String>>,
+    ) -> Result<Option<usize>, KeyError> {
         let password = nfc(&password);
-        self.work(move |tables| match stored.filter(|stored| stored != "-") {
-            Some(stored) => tables.matches(&password, &stored),
-            None => tables.new_hash(&password).map(|_| false),
+        self.work(move |tables, done| {
+            for (at, stored) in stored.into_iter().enumerate() {
+                done.fetch_add(1, Ordering::Relaxed);
+                let matches = match stored.filter(|stored| stored != "-") {
+                    Some(stored) => tables.matches(&password, &stored)?,
+                    None => tables.new_hash(&password).map(|_| false)?,
+                };
+                if matches {
+                    return Ok(Some(at));
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -162,6 +188,8 @@ mod tests {
         assert!(tables.matches("correct horse", &hash).unwrap());
         assert!(!tables.matches("correct horsf", &hash).unwrap());
         assert_ne!(hash, tables.new_hash("correct horse").unwrap());
+        assert!(is_present_hash(&hash) && is_present_hash("-"));
+        assert!(!is_present_hash(&hash.replace("t=2", "t=1")) && !is_present_hash(&hash.replace("19456", "9728")));
         // As the library itself reads it, and hashes of other parameters as well.
         assert!(Argon2::default().verify_password(b"correct horse", hash.as_str()).is_ok());
         for broken in ["", "-", "$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA", &hash[..60]] {
@@ -184,21 +212,58 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn who_goes_away_frees_no_turn_that_is_still_worked_in() {
+        let passwords = Arc::new(Passwords::new());
+        for _ in 0..12 {
+            let leaving = {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.hash("une phrase de passe".into()).await })
+            };
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            leaving.abort();
+            let present = passwords.present.load(Ordering::Relaxed);
+            assert!(
+                HASHES_AT_ONCE - passwords.turns.available_permits() <= present,
+                "a turn is somebody's who is here"
+            );
+        }
+        // Another waits for a real turn, and there are no more tables than turns.
+        passwords.hash("la dernière".into()).await.unwrap();
+        while passwords.present.load(Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+        let tables = passwords.tables.0.lock().unwrap().len();
+        assert!((1..=HASHES_AT_ONCE).contains(&tables), "{tables}");
+        assert_eq!(passwords.turns.available_permits(), HASHES_AT_ONCE);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_turn_does_for_all_candidates_of_a_sign_in() {
+        let passwords = Passwords::new();
+        let known = passwords.hash("la bonne phrase".into()).await.unwrap();
+        let before = passwords.done();
+        let candidates = vec![None, Some("-".to_owned()), Some(known), None];
+        assert_eq!(passwords.first_match("la bonne phrase".into(), candidates.clone()).await.unwrap(), Some(2));
+        assert_eq!(passwords.first_match("une mauvaise phrase".into(), candidates).await.unwrap(), None);
+        assert_eq!(passwords.done() - before, 3 + 4);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn beyond_a_full_queue_one_is_told_to_come_back() {
         let passwords = Arc::new(Passwords::new());
         let all = passwords.turns.acquire_many(u32::try_from(HASHES_AT_ONCE).unwrap()).await.unwrap();
-        let waiting = (0..HASHES_AT_ONCE + HASHES_WAITING).map(|_| {
+        let waiting = (0..HASHES_AT_ONCE + WAITING).map(|_| {
             let passwords = passwords.clone();
-            tokio::spawn(async move { passwords.work(|_| Ok(())).await })
+            tokio::spawn(async move { passwords.work(|_, _| Ok(())).await })
         });
         let waiting = waiting.collect::<Vec<_>>();
-        while passwords.present.load(Ordering::Relaxed) < HASHES_AT_ONCE + HASHES_WAITING {
+        while passwords.present.load(Ordering::Relaxed) < HASHES_AT_ONCE + WAITING {
             tokio::task::yield_now().await;
         }
         assert!(matches!(passwords.hash("une phrase".into()).await, Err(KeyError::Busy)));
         // Who goes away leaves a place.
         waiting[7].abort();
-        while passwords.present.load(Ordering::Relaxed) == HASHES_AT_ONCE + HASHES_WAITING {
+        while passwords.present.load(Ordering::Relaxed) == HASHES_AT_ONCE + WAITING {
             tokio::task::yield_now().await;
         }
         drop(all);
@@ -207,7 +272,7 @@ mod tests {
         for one in waiting {
             served += usize::from(one.await.is_ok_and(|worked| worked.is_ok()));
         }
-        assert_eq!(served, HASHES_AT_ONCE + HASHES_WAITING - 1);
+        assert_eq!(served, HASHES_AT_ONCE + WAITING - 1);
         assert_eq!(passwords.present.load(Ordering::Relaxed), 0);
     }
 }

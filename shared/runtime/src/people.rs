@@ -196,6 +196,14 @@ impl SealedWords {
     }
 }
 
+/// The keyed hash by which a provider's person is found again. Subjects are compared as they are written.
+///
+/// # Errors
+/// As [`Keys::fingerprint`].
+pub fn identity_lookup(keys: &Keys, provider: &str, subject: &str) -> Result<String, KeyError> {
+    keys.fingerprint(format!("identity\0{provider}\0{subject}").as_bytes())
+}
+
 /// What somebody is called, or nothing for whom nothing is known.
 ///
 /// # Errors

@@ -88,6 +88,7 @@ kinds! {
     ProfessionalExists = CONFLICT "professional-exists" "This claim was made already, or somebody else is this professional.",
     IdentityLinked = CONFLICT "identity-linked" "That identity belongs to another account, or the account has another one of this provider.",
     IdentityIncomplete = UNPROCESSABLE_ENTITY "identity-incomplete" "The identity provider does not say all that a new account needs: names and birth date.",
+    EmailUnproven = CONFLICT "email-unproven" "Show first that your address is yours, by the link that was mailed to it.",
     AddressTaken = CONFLICT "address-taken" "Another account has shown this address to be its own: sign in to that one, or reset its password.",
     VisitsAhead = CONFLICT "visits-ahead" "Somebody for whom you alone act has a visit ahead: cancel it first, or let another adult act for them.",
     MemberStill = CONFLICT "member-still" "You still work in an establishment or for the platform: have that ended first.",
@@ -237,7 +238,9 @@ impl Problem {
 
     /// Whether the edge leaves a trace of it, on a route that needs a capacity or on any.
     pub(crate) fn leaves_trace(&self, guarded: bool) -> bool {
-        !self.traced && if guarded { self.kind.is_refusal() } else { self.kind.is_about_the_request() }
+        // A link or a code that does not do is a guess, or somebody's mistake that they will ask about.
+        let guess = matches!(self.kind, Kind::LinkInvalid | Kind::CodeWrong);
+        !self.traced && (guess || if guarded { self.kind.is_refusal() } else { self.kind.is_about_the_request() })
     }
 
     /// Keeps why, for the log only.

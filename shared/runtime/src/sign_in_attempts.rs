@@ -35,6 +35,14 @@ const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// Pauses between two looks at whether those under way have ended, in milliseconds; after them the answer is 503.
 const PAUSES: [u64; 13] = [50, 100, 150, 200, 250, 300, 400, 500, 600, 700, 800, 900, 1000];
 
+/// The count of failures at whoever has an address, from everywhere where nobody signed in to it.
+///
+/// # Errors
+/// [`KeyError::Missing`] without a lookup key.
+pub fn strangers_key(ctx: &Ctx, email_lookup: &str) -> Result<String, KeyError> {
+    ctx.keys.fingerprint(["sign-in strangers", email_lookup].join("\0").as_bytes())
+}
+
 /// An attempt under way.
 #[derive(Debug)]
 pub struct Attempt(Value);
@@ -58,7 +66,7 @@ impl Attempt {
         let known = json!([{"key": key(&["sign-in known", email_lookup, &from])?, "most": WHERE_KNOWN}]);
         let elsewhere = json!([
             {"key": key(&["sign-in from", &from])?, "most": FROM_AN_ADDRESS},
-            {"key": key(&["sign-in strangers", email_lookup])?, "most": BY_STRANGERS},
+            {"key": strangers_key(ctx, email_lookup)?, "most": BY_STRANGERS},
         ]);
         Self::begin(ctx, Some(email_lookup), &from, known, elsewhere).await
     }

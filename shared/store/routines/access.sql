@@ -3,9 +3,9 @@
 -- `who` is the actor as the runtime knows it at this request: at, account, session, role, establishment, practitioner
 -- (who the actor is in the directory), attached (whose staff the actor is), level, address, request, purpose.
 
--- Whether a guardianship counts at an instant.
+-- Whether a guardianship counts at an instant. One that somebody ended counts at none: clocks differ.
 create or replace function in_force(g guardianship, at timestamptz) returns boolean language sql immutable parallel safe as $$
-    select g.state <> 'refused' and (g.until is null or g.until > at)
+    select g.state <> 'refused' and g.ended_at is null and (g.until is null or g.until > at)
 $$;
 
 -- Whether an account is the patient beyond doubt: the file came with the account, or an operator has seen who it is. A link to

@@ -16,6 +16,10 @@ begin
     if found and i.accepted_at is null and i.expires_at > at then
         return i;
     end if;
+    -- Sent again by who took it up, it is no guess.
+    if i.accepted_by = me then
+        return null;
+    end if;
     insert into invitation_miss as m (account_id, day, misses) values (me, at::date, 1)
     on conflict on constraint invitation_miss_pkey do update set misses = m.misses + 1;
     insert into trace select * from entry(who, 'execute', 'invitation.miss', null, null, null, 'refused');
@@ -32,6 +36,7 @@ declare
     p patient;
     mine patient;
     g guardianship;
+    may_until timestamptz;
 begin
     i := take_invitation(who, hash);
     if i.patient_id is null then
@@ -39,10 +44,12 @@ begin
     end if;
     -- One change of who acts at a time.
     select * into p from patient where id = i.patient_id for update;
-    -- Whoever invited must still be who may.
+    -- Whoever invited must still be who may; or have been until the young person came of age, who takes up their own file: from
+    -- then on nobody else could make them another code.
+    may_until := case when i.relation = 'self' then least(at, p.adult_from - interval '1 second') else at end;
     perform from guardianship inviter
     where inviter.account_id = i.invited_by and inviter.patient_id = p.id and inviter.relation <> 'self'
-      and 'documents' = any (effective_rights(inviter, at)) and i.rights <@ effective_rights(inviter, at);
+      and 'documents' = any (effective_rights(inviter, may_until)) and i.rights <@ effective_rights(inviter, may_until);
     if not found then
         return jsonb_build_object('outcome', 'no_code');
     end if;
@@ -80,7 +87,7 @@ begin
     values (me, p.id, i.relation, i.rights, 'declared', i.invited_by, at)
     on conflict on constraint guardianship_pkey do update
     set relation = excluded.relation, rights = excluded.rights, state = 'declared', invited_by = excluded.invited_by,
-        since = excluded.since, until = null, proof = null, proof_reference = null, proof_given_at = null, court_ordered = false
+        since = excluded.since, until = null, ended_at = null, proof = null, proof_reference = null, proof_given_at = null, court_ordered = false
     returning * into g;
     update patient set guardians_version = guardians_version + 1 where id = p.id;
     update invitation set accepted_at = at, accepted_by = me where id = i.id;
@@ -222,8 +229,9 @@ declare
     m membership;
 begin
     perform from establishment where id = (who ->> 'establishment')::uuid for update;
+    -- Whatever has an end was ended by somebody: perhaps by a clock that is a little ahead.
     select * into m from membership
-    where id = which and establishment_id = (who ->> 'establishment')::uuid and (until is null or until > at)
+    where id = which and establishment_id = (who ->> 'establishment')::uuid and until is null
       and may(who, 'membership', 'delete', null, null, establishment_id);
     if not found then
         return jsonb_build_object('outcome', 'unknown');
@@ -231,7 +239,7 @@ begin
     if m.role = 'administrator' and not exists (
         select from membership other
         where other.establishment_id = m.establishment_id and other.role = 'administrator' and other.id <> m.id
-          and (other.until is null or other.until > at)) then
+          and other.until is null) then
         return jsonb_build_object('outcome', 'last');
     end if;
     update membership set until = greatest(at, since) where id = m.id returning * into m;
@@ -275,4 +283,23 @@ begin
     end if;
     insert into trace select * from entry(who || '{"purpose": "ETREAT"}', 'create', 'emergency-access.open', e.id, of_patient);
     return jsonb_build_object('id', e.id, 'patient', of_patient, 'until', e.until);
+end $$;
+
+-- Whether an account must stay because a visit ahead of somebody for whom nobody else acts could be called off by nobody.
+-- Whoever changes who acts for those patients waits meanwhile: of two who leave at once the second sees that the first did.
+create or replace function needed_for_a_visit(of_account uuid, at timestamptz) returns boolean language plpgsql volatile as $$
+begin
+    perform from patient
+    where id in (select patient_id from guardianship g where g.account_id = of_account and in_force(g, at))
+    order by id for update;
+    return exists (
+        select from guardianship g join appointment a on a.patient_id = g.patient_id
+        where g.account_id = of_account and in_force(g, at) and a.status = 'booked' and a.starts_at > at
+          -- Of a visit that is kept from them they are not told here either.
+          and (a.secret_since is null or surely_oneself(g, at))
+          and not exists (
+              select from guardianship other join account theirs on theirs.id = other.account_id
+              where other.patient_id = g.patient_id and other.account_id <> of_account
+                and in_force(other, at) and theirs.state = 'active'
+                and (other.relation = 'self' or 'book' = any (other.rights))));
 end $$;

@@ -48,6 +48,39 @@ begin
     return first;
 end $$;
 
+-- Takes away all second factors and recovery codes of who has lost them, and ends their sessions: of an account, or of the one
+-- that has shown the address to be its own. Nobody does that for themself.
+-- Returns {"known": …, "removed": how many factors}.
+create or replace function reset_factors(who jsonb, of_account uuid, lookup text, evidence text) returns jsonb
+language plpgsql as $$
+declare
+    now_at constant timestamptz := (who ->> 'at')::timestamptz;
+    whose uuid;
+    removed bigint;
+begin
+    select id into whose from account
+    where state = 'active' and (id = of_account or (email_lookup = lookup and email_verified_at is not null))
+      and id <> (who ->> 'account')::uuid and may(who, 'second-factor', 'delete', null, null, null)
+    -- As whoever signs in holds it: see end_sessions.
+    for update;
+    if not found then
+        insert into trace select * from entry(who, 'delete', 'second-factor.reset.' || evidence, of_account, null, null, 'refused');
+        return jsonb_build_object('known', false, 'removed', 0);
+    end if;
+    delete from second_factor where account_id = whose and confirmed_at is not null;
+    get diagnostics removed = row_count;
+    delete from second_factor where account_id = whose;
+    delete from recovery_code where account_id = whose;
+    delete from passkey_ceremony where account_id = whose;
+    insert into trace select * from entry(who, 'delete', 'second-factor.reset.' || evidence, whose, null);
+    if removed > 0 then
+        perform end_sessions(whose, now_at, 'second factors reset');
+        insert into outbox (kind, subject, data, occurred_at)
+        values ('account.secured.v1', whose, jsonb_build_object('account', whose, 'what', 'second-factors-reset'), now_at);
+    end if;
+    return jsonb_build_object('known', true, 'removed', removed);
+end $$;
+
 -- Whether an account only claims an address that another one has shown to be its own.
 create or replace function of_another(a account) returns boolean language sql stable as $$
     select a.email_verified_at is null and exists (

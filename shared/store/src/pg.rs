@@ -139,6 +139,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_020, "relations", include_str!("../migrations/20261124000020_relations.sql")),
         (20_261_124_000_021, "phone", include_str!("../migrations/20261124000021_phone.sql")),
         (20_261_124_000_022, "words_sealed", include_str!("../migrations/20261124000022_words_sealed.sql")),
+        (20_261_124_000_023, "ended", include_str!("../migrations/20261124000023_ended.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

@@ -71,9 +71,10 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
     rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
-    // Operators: who is a professional, who may act for a child, who runs an establishment, and in an incident who is
-    // signed out.
+    // Operators: who is a professional, who may act for a child, who runs an establishment, in an incident who is signed
+    // out, and who has lost their second factors.
     rule(Role::Operator, Resource::Session, &[Delete], &[Anyone]),
+    rule(Role::Operator, Resource::SecondFactor, &[Delete], &[Anyone]),
     rule(Role::Operator, Resource::GuardianshipProof, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Establishment, CREATE, &[Anyone]),

@@ -14,6 +14,7 @@ pub use assemble::{App, assemble};
 use store::Db;
 use store::pg::Pg;
 
+use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
@@ -114,6 +115,7 @@ fn parts(
         passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
         sms: Sms::new(config.sms_url.as_deref())?,
+        breaches: Breaches::new(config.breached_passwords_url.as_deref())?,
         openid: Providers::from_config(config)?,
         deliver,
         subscriptions,

@@ -21,8 +21,9 @@ const SEALS: &str = "select number, jsonb_build_object(
         'from', jsonb_build_object('transaction', from_transaction::text::numeric, 'seq', from_seq),
         'until', jsonb_build_object('transaction', until_transaction::text::numeric, 'seq', until_seq),
         'rows', rows, 'first', first_seq, 'last', last_seq, 'previous', previous, 'head', head,
-        'marks', encode(sha256(marks), 'hex'), 'sealed_at', sealed_at, 'key', key_id, 'signature', signature)
-    from public.audit_seal order by number";
+        'marks', encode(sha256(marks), 'hex'), 'sealed_at', sealed_at, 'key', key_id, 'signature', signature),
+    exists (select from public.audit_seal_copy c where c.number = s.number)
+    from public.audit_seal s order by number";
 
 /// The seals that hold.
 pub(super) struct Held {
@@ -41,6 +42,8 @@ pub(super) struct Held {
 struct Said {
     table: Option<Result<SignedSeal, NotASeal>>,
     copy: Option<Result<SignedSeal, NotASeal>>,
+    /// Whether the table says that it was copied.
+    copied: bool,
 }
 
 /// Reads all of them and judges each.
@@ -55,8 +58,9 @@ pub(super) async fn held(
         let number: i64 = row.try_get(0)?;
         let document: Value = row.try_get(1)?;
         in_table += 1;
-        said.entry(u64::try_from(number).unwrap_or_default()).or_default().table =
-            Some(serde_json::from_value(document).map_err(|_| NotASeal));
+        let said = said.entry(u64::try_from(number).unwrap_or_default()).or_default();
+        said.table = Some(serde_json::from_value(document).map_err(|_| NotASeal));
+        said.copied = row.try_get(2)?;
     }
     drop(rows);
     let copies = match objects {
@@ -80,7 +84,7 @@ pub(super) async fn held(
             findings.add(kind, format!("seal {number}: only its copy is left"));
         }
         if objects.is_some() && said.copy.is_none() {
-            if Some(number) > last_copy {
+            if Some(number) > last_copy && !said.copied {
                 held.uncopied += 1;
             } else {
                 findings.add(Kind::CopyRemoved, format!("seal {number}"));
