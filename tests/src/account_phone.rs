@@ -112,7 +112,10 @@ async fn a_number_is_shown_by_the_code_that_was_sent_to_it() {
     // There is nothing left to ask for.
     ask(&app, &ada).await;
     assert_eq!(app.phones.posted().len(), 2);
-    assert_eq!(app.count("select count(*) from audit where event = 'account.phone.ask'").await, 2);
+    assert_eq!(
+        app.count("select count(*) from audit where event = 'account.phone.ask' and outcome = 'success'").await,
+        2
+    );
     let traces = "select count(*) from audit where event = 'account.phone.verify' and outcome = ";
     let of = async |outcome: &str| -> i64 {
         let sql = format!("{traces} '{outcome}'");

@@ -29,5 +29,9 @@ with me as (
 ), recorded as (
     insert into trace
     select line.* from asked, entry($1::jsonb, 'execute', 'account.phone.ask', asked.account_id, null) as line
+    union all
+    -- Beyond what is sent in a day.
+    select line.* from me, entry($1::jsonb, 'execute', 'account.phone.ask', me.id, null, null, 'refused') as line
+    where not exists (select from asked)
 )
 select jsonb_build_object('asked', count(*)) from asked

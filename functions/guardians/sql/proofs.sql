@@ -8,6 +8,9 @@ with seen as (
 ), recorded as (
     insert into trace
     select line.* from seen, entry($1::jsonb, 'read', 'guardianship.proofs', seen.id, seen.patient_id) as line
+    union all
+    -- That somebody looked and there was nothing.
+    select line.* from entry($1::jsonb, 'read', 'guardianship.proofs', null, null) as line where not exists (select from seen)
 )
 select jsonb_build_object('id', id, 'person', person_of_account(account_id), 'relation', relation,
     'patient', sealed_person(patient_id), 'proof', proof, 'reference', proof_reference,

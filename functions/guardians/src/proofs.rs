@@ -28,7 +28,7 @@ const DECIDE: Statement<GuardianRow> = statement!("decide");
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProof {
     proof: Proof,
-    /// The document, once it is in the record.
+    /// The document in the record, once documents are kept there: none can be given before.
     reference: Option<Uuid>,
 }
 
