@@ -15,6 +15,7 @@ mod audit;
 mod booking;
 mod breaches;
 mod changing;
+mod devices;
 mod edge;
 mod emergency;
 mod events;

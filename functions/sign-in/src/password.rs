@@ -36,6 +36,9 @@ pub(crate) struct SignIn {
     role: Option<Role>,
     /// In which establishment, for an account that works in several.
     establishment: Option<EstablishmentId>,
+    /// What an earlier sign-in on this device was answered.
+    #[schema(value_type = Option<String>, max_length = 120, pattern = r"^[^\x00]*$")]
+    device_token: Option<Words<120>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,7 +62,7 @@ pub(crate) async fn sign_in(
     State(ctx): State<Ctx>, request: RequestId, address: ClientAddress, device: Device, Input(given): Input<SignIn>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let lookup = ctx.keys.lookup("email", &given.email)?;
-    let attempt = Attempt::at_sign_in(&ctx, address, &lookup).await?;
+    let attempt = Attempt::at_sign_in(&ctx, address, &lookup, given.device_token.as_deref()).await?;
     let (found, outcome) = tried(&ctx, (request, address, device), &lookup, given, &attempt).await;
     let problem = match outcome {
         Ok(tokens) => return Ok((StatusCode::CREATED, Json(tokens))),

@@ -13,7 +13,7 @@ use crate::actor::anonymous;
 use crate::device::Device;
 use crate::edge::{ClientAddress, RequestId};
 use crate::keys::{ACCESS_TOKEN_LIFE, SESSION_LIFE};
-use crate::sign_in_attempts::{Attempt, address_hash};
+use crate::sign_in_attempts::{Attempt, address_hash, device_token};
 use crate::{Ctx, Kind, Problem};
 
 /// In what an account may act.
@@ -135,6 +135,10 @@ pub struct Tokens {
     pub expires_in: i64,
     /// `Bearer`
     pub token_type: &'static str,
+    /// Of a sign-in: kept by the device beyond the session and given at the next sign-in, it keeps strangers' failures out of
+    /// the way. It opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_token: Option<String>,
 }
 
 impl Tokens {
@@ -144,7 +148,8 @@ impl Tokens {
     /// When it cannot be signed.
     pub fn new(ctx: &Ctx, account: AccountId, session: SessionId, refresh_token: String) -> Result<Self, Problem> {
         let access_token = ctx.keys.issue(account, session, ctx.now())?;
-        Ok(Self { access_token, refresh_token, expires_in: ACCESS_TOKEN_LIFE.as_secs(), token_type: "Bearer" })
+        let (expires_in, token_type) = (ACCESS_TOKEN_LIFE.as_secs(), "Bearer");
+        Ok(Self { access_token, refresh_token, expires_in, token_type, device_token: None })
     }
 }
 
@@ -171,7 +176,11 @@ pub async fn open(
         "ticket": attempt.map(Attempt::ticket),
     });
     let opened = ctx.db.optional(&OPEN_SESSION, params![anonymous(request, address, now), document]).await?;
-    opened.map(|_| Tokens::new(ctx, account, session, refresh_token)).transpose()
+    if opened.is_none() {
+        return Ok(None);
+    }
+    let device_token = Some(device_token(&ctx.keys, account, session)?);
+    Ok(Some(Tokens { device_token, ..Tokens::new(ctx, account, session, refresh_token)? }))
 }
 
 #[cfg(test)]

@@ -1,22 +1,24 @@
 //! How often one may be wrong about who one is.
 //!
 //! A stranger must not guess, nor lock a family out: failures are counted for an address from which nobody ever signed in to
-//! the account, and for all such addresses together; where somebody did, the account has a count of its own. Each attempt is
+//! the account, and for all such addresses together; where somebody did, and for a device that shows that it signed in before
+//! (OWASP's device cookies), the account has a count of its own. Each attempt is
 //! counted before its password is looked at, so that no number of them at once goes beyond the limit; while those under way
 //! could fill it, the next waits for them.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use domain::ids::AccountId;
+use domain::ids::{AccountId, SessionId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::shared::{BEGIN_ATTEMPT, SETTLE_ATTEMPT};
 use store::{Query as _, params};
+use uuid::Uuid;
 
 use crate::edge::ClientAddress;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, Keys};
 use crate::{Ctx, Kind, Problem};
 
 /// Failures are forgotten so long after the first of them.
@@ -27,6 +29,8 @@ pub const FROM_AN_ADDRESS: i64 = 20;
 pub const BY_STRANGERS: i64 = 10;
 /// Failures at one account from one address from which somebody did.
 pub const WHERE_KNOWN: i64 = 10;
+/// Failures at one account from all devices that signed in to it before, wherever they are.
+const OF_DEVICES: i64 = 10;
 /// Failures of a signed-in person to prove once more who they are.
 pub const ONCE_MORE: i64 = 10;
 
@@ -41,6 +45,27 @@ const PAUSES: [u64; 13] = [50, 100, 150, 200, 250, 300, 400, 500, 600, 700, 800,
 /// [`KeyError::Missing`] without a lookup key.
 pub fn strangers_key(ctx: &Ctx, email_lookup: &str) -> Result<String, KeyError> {
     ctx.keys.fingerprint(["sign-in strangers", email_lookup].join("\0").as_bytes())
+}
+
+/// What a device keeps to show that it signed in to an account before: of the account and the session. It opens nothing.
+///
+/// # Errors
+/// [`KeyError::Missing`] without a lookup key.
+pub fn device_token(keys: &Keys, account: AccountId, session: SessionId) -> Result<String, KeyError> {
+    let proof = keys.link_token(&device_purpose(account), session.as_uuid())?;
+    Ok(format!("{}{proof}", account.as_uuid().simple()))
+}
+
+/// The account and the session of a token that is ours.
+fn device_session(keys: &Keys, token: &str) -> Result<Option<(AccountId, SessionId)>, KeyError> {
+    let Some((account, proof)) = token.split_at_checked(32) else { return Ok(None) };
+    let Ok(account) = Uuid::try_parse(account).map(AccountId::from_uuid) else { return Ok(None) };
+    let session = keys.link_id(&device_purpose(account), proof)?;
+    Ok(session.map(|session| (account, SessionId::from_uuid(session))))
+}
+
+fn device_purpose(account: AccountId) -> String {
+    format!("device of {account}")
 }
 
 /// An attempt under way.
@@ -60,7 +85,9 @@ impl Attempt {
     ///
     /// # Errors
     /// `too-many-attempts`, whether or not there is such an account; `unavailable` when too many are under way.
-    pub async fn at_sign_in(ctx: &Ctx, address: ClientAddress, email_lookup: &str) -> Result<Self, Problem> {
+    pub async fn at_sign_in(
+        ctx: &Ctx, address: ClientAddress, email_lookup: &str, device: Option<&str>,
+    ) -> Result<Self, Problem> {
         let from = address_hash(ctx, address)?;
         let key = |words: &[&str]| ctx.keys.fingerprint(words.join("\0").as_bytes());
         let known = json!([{"key": key(&["sign-in known", email_lookup, &from])?, "most": WHERE_KNOWN}]);
@@ -68,7 +95,12 @@ impl Attempt {
             {"key": key(&["sign-in from", &from])?, "most": FROM_AN_ADDRESS},
             {"key": strangers_key(ctx, email_lookup)?, "most": BY_STRANGERS},
         ]);
-        Self::begin(ctx, Some(email_lookup), &from, known, elsewhere).await
+        let device = device.map(|token| device_session(&ctx.keys, token)).transpose()?.flatten();
+        let of_devices = match device {
+            Some((account, _)) => json!([{"key": key(&["sign-in device", &account.to_string()])?, "most": OF_DEVICES}]),
+            None => json!([]),
+        };
+        Self::begin(ctx, Some(email_lookup), &from, [known, elsewhere, of_devices], device).await
     }
 
     /// Begins another proof of a signed-in person's identity.
@@ -77,7 +109,8 @@ impl Attempt {
     /// As [`Attempt::at_sign_in`].
     pub async fn once_more(ctx: &Ctx, account: AccountId) -> Result<Self, Problem> {
         let key = ctx.keys.fingerprint(format!("once more\0{account}").as_bytes())?;
-        Self::begin(ctx, None, "", json!([]), json!([{"key": key, "most": ONCE_MORE}])).await
+        let limits = [json!([]), json!([{"key": key, "most": ONCE_MORE}]), json!([])];
+        Self::begin(ctx, None, "", limits, None).await
     }
 
     /// One that no count stands in the way of: of a passkey, which nobody guesses.
@@ -86,13 +119,17 @@ impl Attempt {
     }
 
     async fn begin(
-        ctx: &Ctx, email_lookup: Option<&str>, from: &str, known: Value, elsewhere: Value,
+        ctx: &Ctx, email_lookup: Option<&str>, from: &str, [known, elsewhere, of_devices]: [Value; 3],
+        device: Option<(AccountId, SessionId)>,
     ) -> Result<Self, Problem> {
+        let (account, session) = device.map(|(account, session)| (account.as_uuid(), session.as_uuid())).unzip();
         for pause in PAUSES {
             let now = ctx.now();
             let email = email_lookup.map(str::to_owned);
             let seconds = (WINDOW.as_secs(), LEASE.as_secs());
-            let wish = params![now, email, from, known.clone(), elsewhere.clone(), seconds.0, seconds.1];
+            let limits = [&known, &elsewhere, &of_devices].map(Value::clone);
+            let [known, elsewhere, of_devices] = limits;
+            let wish = params![now, email, from, known, elsewhere, seconds.0, seconds.1, account, session, of_devices];
             let begun = ctx.db.one(&BEGIN_ATTEMPT, wish).await?;
             match serde_json::from_value(begun).map_err(Problem::internal)? {
                 State::Begun { ticket } => return Ok(Self(ticket)),
@@ -116,7 +153,7 @@ impl Attempt {
     /// # Errors
     /// When the database is away.
     pub async fn succeed(self, ctx: &Ctx) -> Result<(), Problem> {
-        ctx.db.one(&SETTLE_ATTEMPT, params![json!({}), self.0, None::<bool>, "", None::<uuid::Uuid>]).await?;
+        ctx.db.one(&SETTLE_ATTEMPT, params![json!({}), self.0, None::<bool>, "", None::<Uuid>]).await?;
         Ok(())
     }
 

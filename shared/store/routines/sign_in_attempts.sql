@@ -11,6 +11,17 @@ create or replace function knows_address(of_email text, of_address text) returns
               select from account v where v.email_lookup = of_email and v.state = 'active' and v.email_verified_at is not null)))
 $$;
 
+-- Whether a session that a device shows was one of an account that an e-mail stands for. One that was ended for a reason tells
+-- nothing of who has the device now.
+create or replace function knows_device(of_email text, of_account uuid, of_session uuid) returns boolean language sql stable as $$
+    select exists (
+        select from session s join account a on a.id = s.account_id
+        where s.id = of_session and a.id = of_account and a.email_lookup = of_email and a.state = 'active'
+          and (s.revoked_at is null or s.revoked_why in ('signed out', 'stepped up'))
+          and (a.email_verified_at is not null or not exists (
+              select from account v where v.email_lookup = of_email and v.state = 'active' and v.email_verified_at is not null)))
+$$;
+
 -- Whether what ends at an instant still counts. What ends later than anything that could begin now is of a clock that was set
 -- back; requests that run side by side are apart by less than a minute.
 create or replace function counts(ends timestamptz, at timestamptz, lasting interval) returns boolean language sql immutable as $$

@@ -21,7 +21,7 @@ pub const LOOKUP_KEY: Statement<String> = statement!("lookup_key");
 /// Opens a session. Parameters: who, document. No row when what it was opened with is good no more.
 pub const OPEN_SESSION: Statement<Value> = statement!("open_session");
 /// Begins an attempt to prove who one is. Parameters: now, lookup of the e-mail, address, limits where known, limits
-/// elsewhere, seconds of the window, seconds of the lease.
+/// elsewhere, seconds of the window, seconds of the lease, account and session that a device shows, limits of such devices.
 pub const BEGIN_ATTEMPT: Statement<Value> = statement!("begin_attempt");
 /// Ends an attempt that opened nothing. Parameters: who, ticket, whether it failed, event, account.
 pub const SETTLE_ATTEMPT: Statement<Value> = statement!("settle_attempt");
