@@ -38,14 +38,14 @@ conformance *OPTIONS:
     cargo build --package gateway
     tests/conformance/run.sh "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
 
-# The main job against the running gateway: search, book, mails, reminder, cancel.
+# The main job against the running gateway, or one of its own: just story [native|lambda]. Search, book, mails, reminder, cancel.
 story *OPTIONS:
     {{ gateway }} story "$@"
 
-# The measures, as JSON and a table.
+# The measures, as JSON and a table; just bench runtimes: the same on each runtime.
 bench *OPTIONS:
     cargo build --release --package gateway --package fn-search --package fn-book
-    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
+    if [ "${1:-}" = runtimes ]; then shift; set -- practitioners=2000 appointments=100000 only=runtimes "$@"; fi; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
 seed *COUNTS:
@@ -62,6 +62,39 @@ new NAME:
 # Release binary of a function, or of all.
 package NAME:
     if [ "$1" = all ]; then cargo build --release --locked --workspace --exclude it; else cargo build --release --locked --package "fn-$1"; fi
+
+# An OCI image without an engine or root, into target/images: just image [gateway|FUNCTION|all].
+image NAME="gateway":
+    tools/ship.sh image "$1"
+
+# A bundle for AWS Lambda (provided.al2023), into target/lambda: just lambda FUNCTION|all.
+lambda NAME="all":
+    tools/ship.sh lambda "$1"
+
+# Manifests of Kubernetes, KEDA and Knative from the function.yaml files, into infra/containers.
+manifests:
+    cargo run --quiet --package packaging -- manifests
+
+# When functions run by themselves, as EventBridge Scheduler is told.
+schedules:
+    cargo run --quiet --package packaging -- schedules
+
+# New secrets of a product, as infra/containers/compose.yaml reads them.
+secrets:
+    {{ gateway }} secrets
+
+# A thousand bookings at once, then the story mix at rising rates until it no longer keeps up.
+load *OPTIONS:
+    cargo build --release --package gateway
+    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench practitioners=2000 appointments=100000 only=load "$@"
+
+# Two releases on one database in the middle of a load: the one of a revision beside this one.
+versions REVISION:
+    rm -rf "${CARGO_TARGET_DIR:-target}/other-release"
+    git worktree prune
+    git worktree add --detach "${CARGO_TARGET_DIR:-target}/other-release" "$1"
+    cargo build --manifest-path "${CARGO_TARGET_DIR:-target}/other-release/Cargo.toml" --package gateway --target-dir "${CARGO_TARGET_DIR:-target}/other-release/target"
+    CARNET_OTHER_GATEWAY="$(cd "${CARGO_TARGET_DIR:-target}/other-release/target/debug" && pwd)/gateway" cargo test --package it -- versions:: --nocapture
 
 # Wrap every person's key with the present CARNET_MASTER_KEY; the former one is in CARNET_MASTER_KEYS_BEFORE.
 rotate-keys:

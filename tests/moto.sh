@@ -1,5 +1,5 @@
 #!/bin/sh
-# Where moto's server is: a double of S3 and KMS (https://docs.getmoto.org), installed once into the cache directory.
+# Where moto's server is: a double of S3, KMS, SQS and Scheduler (https://docs.getmoto.org), installed once into the cache directory.
 set -eu
 version=5.2.5
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/carnet/moto-$version
@@ -16,7 +16,7 @@ if ! [ -x "$venv/bin/moto_server" ]; then
     work=$(mktemp -d "$venv.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     python3 -m venv "$work"
-    "$work/bin/pip" install --quiet --disable-pip-version-check "moto[kms,s3]==$version" flask flask-cors werkzeug >&2 ||
+    "$work/bin/pip" install --quiet --disable-pip-version-check "moto[kms,s3,scheduler,sqs]==$version" flask flask-cors werkzeug >&2 ||
         die "moto could not be installed with pip"
     printf '#!/bin/sh\nexec "%s/bin/python" -m moto.server "$@"\n' "$venv" >"$work/bin/moto_server"
     chmod +x "$work/bin/moto_server"

@@ -178,14 +178,113 @@ async fn told_to_stop_the_gateway_finishes_what_is_under_way() {
     assert!(ended.unwrap().success());
 }
 
-#[tokio::test]
-async fn a_process_without_its_variables_says_which_and_ends() {
+/// What a process says that is started with these variables and no others, and the number that it ends with.
+async fn refusal(variables: &[(&str, &str)]) -> (String, Option<i32>) {
     let mut process = gateway_process();
-    process
-        .envs([("FUNCTION", "book"), ("DATABASE_URL", "postgres://localhost/x")])
-        .env_remove("CARNET_VERIFYING_KEYS");
-    let output = process.output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("CARNET_VERIFYING_KEYS: is missing"), "{said}");
-    assert!(!output.status.success());
+    let inherited: Vec<_> = std::env::vars_os().map(|(name, _)| name).filter(|name| name != "PATH").collect();
+    for name in inherited {
+        process.env_remove(name);
+    }
+    let output = process.envs(variables.iter().copied()).output().await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), output.status.code())
+}
+
+#[tokio::test]
+async fn a_process_names_every_variable_at_fault_in_one_message_and_ends_with_78() {
+    let faulty = [
+        ("FUNCTION", "book"),
+        ("PORT", "eighty"),
+        ("RATE_LIMIT_ADDRESS_PER_MINUTE", "many"),
+        ("TRUSTED_PROXIES", "the one in front"),
+        ("PUBLIC_URL", "carnet"),
+        ("SMTP_URL", "mail"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("CARNET_MASTER_KEY", "s3cret!"),
+        ("QUEUE_URL", "amqp://queue"),
+    ];
+    let (said, code) = refusal(&faulty).await;
+    let line = said.lines().find(|line| line.contains("cannot start")).unwrap();
+    for (name, _) in faulty.iter().skip(1).filter(|(name, _)| *name != "SMTP_URL") {
+        assert!(line.contains(name), "{name} is not in: {line}");
+    }
+    assert!(line.contains("CARNET_VERIFYING_KEYS: is missing"), "{line}");
+    assert!(!line.contains("SMTP_URL"), "which booking needs not: {line}");
+    assert!(!said.contains("s3cret!") && !said.contains("mysql"), "no value: {said}");
+    assert_eq!(code, Some(78));
+
+    let (said, _) = refusal(&[("FUNCTION", "search")]).await;
+    for name in ["DATABASE_URL: is missing", "CARNET_LOOKUP_KEY: is missing"] {
+        assert!(said.contains(name), "{name} is not in: {said}");
+    }
+    let everything =
+        [("CARNET_MASTER_KEY", "x"), ("MAX_CONNECTIONS", "0"), ("SMS_URL", "pigeon"), ("SMTP_URL", "mail")];
+    let (said, code) = refusal(&everything).await;
+    for name in ["CARNET_SIGNING_KEY: is missing", "CARNET_MASTER_KEY", "MAX_CONNECTIONS", "SMS_URL", "SMTP_URL"] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    assert_eq!(code, Some(78));
+    assert_eq!(refusal(&[("FUNCTION", "no-such")]).await.1, Some(78));
+    // In development too, and before a PostgreSQL of its own starts.
+    let state = database::scratch().join(format!("misconfigured-{}", std::process::id()));
+    let state_text = state.display().to_string();
+    let (said, code) =
+        refusal(&[("CARNET_ENV", "development"), ("CARNET_STATE", &state_text), ("SMTP_URL", "mail")]).await;
+    assert!(said.contains("SMTP_URL") && code == Some(78), "{said}");
+    assert!(!state.join("postgres").exists(), "PostgreSQL was started");
+}
+
+#[tokio::test]
+async fn events_that_come_twice_or_late_or_too_large_do_no_harm() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let slots = app.lyon_slots().await;
+    let appointment = book(&ada, &slots[0]).await.expect(201);
+    let path = format!("/v1/appointments/{}/cancellation", appointment["id"].as_str().unwrap());
+    ada.post(&path, &json!({"reason": "x"})).await.expect(200);
+    let events = app
+        .sql("select jsonb_build_object('specversion', '1.0', 'id', id, 'source', '/carnet', 'type', kind, 'subject', subject,
+                     'time', occurred_at, 'datacontenttype', 'application/json', 'data', data)
+              from outbox where kind like 'appointment.%' order by seq")
+        .await;
+    let [booked, cancelled] = &events[..] else { panic!("{events:?}") };
+    let record = |id: &str, body: String| {
+        let mut batch = payload("sqs-batch.json");
+        let mut record = batch["Records"][0].take();
+        record["messageId"] = json!(id);
+        record["body"] = json!(body);
+        record
+    };
+    // The later event first, each twice; with them what nobody can read, and what is far too large.
+    let mut large = booked.clone();
+    large["data"] = json!({"x": "y".repeat(200_000)});
+    let batch = json!({"Records": [
+        record("later", cancelled.to_string()), record("earlier", booked.to_string()),
+        record("later again", cancelled.to_string()), record("earlier again", booked.to_string()),
+        record("nonsense", "]".into()), record("empty", String::new()), record("large", large.to_string()),
+    ]});
+    let answer = lambda::handle("notify", &app.gateway.app, batch.clone()).await.unwrap();
+    let failed = |answer: &Value| -> Vec<String> {
+        let list = answer["batchItemFailures"].as_array().unwrap();
+        list.iter().map(|it| it["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    };
+    // Of twins under way at once, one may be told to come again.
+    let unreadable = ["nonsense", "empty", "large"];
+    assert!(unreadable.iter().all(|id| failed(&answer).contains(&(*id).to_owned())), "{answer}");
+    let answer = lambda::handle("notify", &app.gateway.app, batch).await.unwrap();
+    assert_eq!(failed(&answer), unreadable);
+    let subjects: Vec<String> = app.mails(&ada.email).into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(subjects.len(), 1, "no confirmation of what is cancelled, and one word of that: {subjects:?}");
+    // Broken payloads of the platform itself are its failure, told to it.
+    for broken in [
+        json!(null),
+        json!([]),
+        json!({"Records": []}),
+        json!({"Records": [{"eventSource": "aws:sqs", "body": 7}]}),
+        json!({"requestContext": {"http": {"method": "GET"}}, "version": 2}),
+        json!({"requestContext": {"http": 3}}),
+        json!({"source": 3}),
+    ] {
+        assert!(lambda::handle("notify", &app.gateway.app, broken.clone()).await.is_err(), "{broken}");
+    }
 }

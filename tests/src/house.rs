@@ -193,7 +193,7 @@ fn no_manifest_names_a_secret_that_its_code_does_not_use() {
             ("SMS_URL", uses(&["ctx.sms"])),
             ("OPENID_PROVIDERS", uses(&["ctx.openid"])),
             ("EVENTS_SECRET", function.events.is_some()),
-            ("AWS_SECRET_ACCESS_KEY", uses(&opens) || uses(&["ctx.seals"])),
+            ("AWS_SECRET_ACCESS_KEY", uses(&opens) || uses(&["ctx.seals", "ctx.deliver"])),
             ("DATABASE_URL", true),
         ];
         for (secret, used) in expected {

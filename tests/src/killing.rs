@@ -27,8 +27,7 @@ const AS_GATEWAY: &str = "CARNET_IT_AS_GATEWAY";
 #[test]
 fn the_gateway_in_a_process_of_its_own() {
     if std::env::var_os(AS_GATEWAY).is_some() {
-        let ended = gateway::run(Vec::new());
-        std::process::exit(i32::from(ended != std::process::ExitCode::SUCCESS));
+        std::process::exit(gateway::code(Vec::new()).into());
     }
 }
 
@@ -41,9 +40,18 @@ pub struct Running {
 impl Running {
     /// Starts on a free port and waits until it answers.
     pub async fn start(url: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_command(gateway_process(), url, variables).await
+    }
+
+    /// The same of another program: a gateway of another release.
+    pub async fn start_program(program: &str, url: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_command(Command::new(program), url, variables).await
+    }
+
+    async fn start_command(mut command: Command, url: &str, variables: &[(&str, &str)]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let (signing, master) = database::keys();
-        let process = gateway_process()
+        let process = command
             .env("CARNET_STATE", database::scratch().join("state").join(&port))
             .envs([("DATABASE_URL", url), ("CARNET_SIGNING_KEY", signing), ("CARNET_MASTER_KEY", master)])
             .envs([("PORT", port.as_str()), ("BIND", "127.0.0.1"), ("RUST_LOG", "error")])

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use domain::SignedDuration;
+use runtime::queue::Queue as _;
 use serde_json::json;
 use sqlx::{Column as _, Either, Executor as _, Statement as _, TypeInfo as _};
 
@@ -89,6 +90,8 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     let events = crate::support::Client::new(app.gateway.app.events.clone());
     events.get("/_events/deliver-outbox/dead").await.expect(200);
     events.post("/_events/deliver-outbox/dead/1/replay", &json!({})).await.problem(404);
+    let queue = runtime::queue::Outbox::new(app.gateway.ctx.db.clone(), app.gateway.ctx.clock.clone());
+    queue.renew(&[crate::queues::taken()], SignedDuration::from_secs(60)).await.unwrap();
     app.later(SignedDuration::from_hours(1));
     app.settle().await;
     crate::limits::walk(&app).await;

@@ -14,23 +14,40 @@ pub mod tools;
 use std::process::ExitCode;
 
 use runtime::config::Config;
+use runtime::faults::Faults;
 use runtime::host::{self, StartError};
 
 /// What a process of the gateway does. Without arguments: everything in one process, or with `FUNCTION=name` that function
 /// alone, also on AWS Lambda. With arguments: a tool of a developer's machine (`seed`, `story`, `bench`, `import` …).
 pub fn run(arguments: Vec<String>) -> ExitCode {
-    if let Some(tool) = arguments.first() {
-        return host::run(|config| tools::run(tool.clone(), arguments[1..].to_vec(), config));
+    ExitCode::from(code(arguments))
+}
+
+/// As [`run`]; the number that the process ends with.
+pub fn code(arguments: Vec<String>) -> u8 {
+    let alone = arguments.first().is_none_or(|verb| verb == "tick" || verb == "health");
+    if let (true, Ok(name)) = (alone, std::env::var("FUNCTION")) {
+        return match registry::find(&name) {
+            Some(function) => host::main_code(function),
+            None => host::run(
+                |_, faults| faults.add(format!("FUNCTION: there is no function {name:?}")),
+                |_| std::future::ready(Ok(())),
+            ),
+        };
     }
-    match std::env::var("FUNCTION") {
-        Ok(name) => match registry::find(&name) {
-            Some(function) => host::main(function),
-            None => {
-                host::run(|_| async move { Err(StartError::from(format!("FUNCTION: there is no function {name:?}"))) })
-            }
-        },
-        Err(_) => host::run(with_database),
+    match arguments.first() {
+        Some(tool) => host::run(host::unchecked, |config| tools::run(tool.clone(), arguments[1..].to_vec(), config)),
+        None => host::run(check, with_database),
     }
+}
+
+/// Before anything starts, a private PostgreSQL least of all.
+fn check(config: &Config, faults: &mut Faults) {
+    let mut config = config.clone();
+    if config.is_development() {
+        faults.note(dev::keys::provide(&mut config));
+    }
+    host::check_all(&config, faults);
 }
 
 /// Serves on the database that is given, or on a private one that ends with us.

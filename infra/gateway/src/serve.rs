@@ -60,6 +60,9 @@ pub fn gateway(
 /// When a port cannot be had or a variable is wrong.
 pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let clock = Arc::new(Clock::default());
+    if let Some(instant) = config.clock {
+        clock.set(instant);
+    }
     let mut mailbox = None;
     if config.is_development() {
         dev::keys::provide(&mut config)?;

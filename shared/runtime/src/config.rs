@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::edge::settings::Settings;
+use crate::faults::{Faults, Misconfigured};
 
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,8 @@ pub struct Config {
     pub environment: Environment,
     /// `DATABASE_URL`; the gateway may do without and start its own PostgreSQL.
     pub database_url: Option<String>,
-    /// `DATABASE_POOL`: connections of this process at most (default 8: on two cores more only wait for each other).
+    /// `DATABASE_POOL`: connections of this process at most (default 8: on two cores more only wait for each other; 1 on AWS
+    /// Lambda).
     pub database_pool: u32,
     /// `DATABASE_ROLE`: the role that statements run as (default `carnet_app`, which the migrations make); `none` for the
     /// user of the URL itself.
@@ -102,8 +106,13 @@ pub struct Config {
     pub openid_providers: Option<String>,
     /// `SUBSCRIPTIONS`: `kind=consumer,…`; who wants which event, where no registry of functions is at hand.
     pub subscriptions: Option<String>,
-    /// `CONSUMER_URL`: where events are posted, `{consumer}` standing for the function's name.
+    /// `CONSUMER_URL`: where events are posted, or the queue they are put into (`aws-sqs:https://…?region=…`), `{consumer}`
+    /// standing for the function's name.
     pub consumer_url: Option<String>,
+    /// `QUEUE_URL`: a queue (`aws-sqs:https://…?region=…`) that a function which runs alone empties by itself.
+    pub queue_url: Option<String>,
+    /// `CARNET_CLOCK`: in development, the instant that it is when the process starts.
+    pub clock: Option<Timestamp>,
     /// What stands before every request.
     pub edges: Settings,
 }
@@ -112,36 +121,60 @@ impl Config {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// Names the first variable that is not understood.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    /// Names every variable that is not understood.
+    pub fn from_env() -> Result<Self, Misconfigured> {
+        Self::read(from_environment)
+    }
+
+    /// As [`Config::from_env`], with the faults beside it and defaults in their place, for who has more to look at.
+    pub fn from_env_with_faults() -> (Self, Faults) {
+        Self::read_with_faults(from_environment)
     }
 
     /// Reads from any source, for tests.
     ///
     /// # Errors
     /// As [`Config::from_env`].
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let (config, faults) = Self::read_with_faults(get);
+        faults.end().map(|()| config)
+    }
+
+    fn read_with_faults(get: impl Fn(&str) -> Option<String>) -> (Self, Faults) {
+        let mut faults = Faults::default();
         let environment = match get("CARNET_ENV").as_deref() {
             Some("development") => Environment::Development,
             None | Some("production") => Environment::Production,
             Some(_) => {
-                return Err(ConfigError { variable: "CARNET_ENV", problem: "is neither development nor production" });
+                faults.add(ConfigError::new("CARNET_ENV", "is neither development nor production"));
+                Environment::Production
             }
         };
         let development = environment == Environment::Development;
-        let port = number(&get, "PORT")?.unwrap_or(8080);
-        Ok(Self {
+        // Each environment of AWS Lambda serves one request at a time.
+        let pool = if get("AWS_LAMBDA_RUNTIME_API").is_some() { 1 } else { 8 };
+        let clock = get("CARNET_CLOCK").map(|text| match text.parse() {
+            Ok(instant) if development => Ok(instant),
+            Ok(_) => Err(ConfigError::new("CARNET_CLOCK", "is for development only")),
+            Err(_) => Err(ConfigError::new("CARNET_CLOCK", "is not an instant")),
+        });
+        let hours = match number(&get, "EMERGENCY_HOURS") {
+            Ok(Some(hours)) if !(1..=24).contains(&hours) => {
+                Err(ConfigError::new("EMERGENCY_HOURS", "is not between 1 and 24"))
+            }
+            read => read,
+        };
+        let config = Self {
             environment,
             database_url: get("DATABASE_URL"),
-            database_pool: number(&get, "DATABASE_POOL")?.unwrap_or(8),
+            database_pool: faults.note(number(&get, "DATABASE_POOL")).flatten().unwrap_or(pool),
             database_role: match get("DATABASE_ROLE") {
                 Some(role) if role == "none" => None,
                 role => Some(role.unwrap_or_else(|| "carnet_app".into())),
             },
-            port,
+            port: faults.note(number(&get, "PORT")).flatten().unwrap_or(8080),
             bind: get("BIND").unwrap_or_else(|| if development { "127.0.0.1" } else { "0.0.0.0" }.into()),
-            events_port: number(&get, "EVENTS_PORT")?,
+            events_port: faults.note(number(&get, "EVENTS_PORT")).flatten(),
             events_secret: get("EVENTS_SECRET"),
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
@@ -163,15 +196,15 @@ impl Config {
                 secret,
                 token: get("AWS_SESSION_TOKEN"),
             }),
-            emergency_hours: match number(&get, "EMERGENCY_HOURS")?.unwrap_or(4) {
-                hours @ 1..=24 => hours,
-                _ => return Err(ConfigError { variable: "EMERGENCY_HOURS", problem: "is not between 1 and 24" }),
-            },
+            emergency_hours: faults.note(hours).flatten().unwrap_or(4),
             openid_providers: get("OPENID_PROVIDERS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
-            edges: Settings::read(&get, development)?,
-        })
+            queue_url: get("QUEUE_URL"),
+            clock: clock.and_then(|clock| faults.note(clock)),
+            edges: Settings::read(&get, development, &mut faults),
+        };
+        (config, faults)
     }
 
     /// What is to be kept from who does not need it, by the names of the variables, and whether it is given.
@@ -233,6 +266,11 @@ impl Config {
     }
 }
 
+/// An empty variable is an absent one.
+fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 pub(crate) fn number<T: std::str::FromStr>(
     get: &impl Fn(&str) -> Option<String>, variable: &'static str,
 ) -> Result<Option<T>, ConfigError> {
@@ -245,7 +283,7 @@ pub(crate) fn number<T: std::str::FromStr>(
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, Misconfigured> {
         Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
@@ -262,5 +300,32 @@ mod tests {
         let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
         assert!(error.contains("PORT") && !error.contains("s3cret"), "{error}");
         assert!(read(&[("CARNET_ENV", "prod")]).is_err());
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let faulty = [
+            ("CARNET_ENV", "prod"),
+            ("PORT", "x"),
+            ("DATABASE_POOL", "-1"),
+            ("EMERGENCY_HOURS", "25"),
+            ("CARNET_CLOCK", "2026-03-02T08:00:00Z"),
+            ("TRUSTED_PROXIES", "y"),
+            ("MAX_CONNECTIONS", "0"),
+            ("TLS_KEY", "key.pem"),
+        ];
+        let error = read(&faulty).unwrap_err().to_string();
+        for (name, _) in faulty.iter().filter(|(name, _)| *name != "TLS_KEY") {
+            assert!(error.contains(&format!("{name}: ")), "{name}: {error}");
+        }
+        assert!(error.contains("TLS_CERTIFICATE: is missing beside TLS_KEY"), "{error}");
+        let sound = read(&[("CARNET_ENV", "development"), ("CARNET_CLOCK", "2026-03-02T08:00:00Z")]).unwrap();
+        assert!(sound.clock.is_some());
+    }
+
+    #[test]
+    fn a_lambda_holds_one_connection() {
+        assert_eq!(read(&[]).unwrap().database_pool, 8);
+        assert_eq!(read(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")]).unwrap().database_pool, 1);
     }
 }

@@ -52,23 +52,36 @@ pub trait Deliver: Send + Sync {
 }
 
 /// Through the router of the same process.
-#[derive(Default)]
-pub struct InProcess(OnceLock<Router>);
+pub struct InProcess {
+    router: OnceLock<Router>,
+    patience: Duration,
+}
+
+impl Default for InProcess {
+    fn default() -> Self {
+        Self { router: OnceLock::new(), patience: DELIVERY_TIMEOUT }
+    }
+}
 
 impl InProcess {
+    /// To a router that takes as long as its function's manifest allows.
+    pub fn to(events: Router, patience: Duration) -> Self {
+        Self { router: OnceLock::from(events), patience }
+    }
+
     /// Names the router, once it is built (it is built from the context that holds this).
     pub fn connect(&self, events: Router) {
         // Connected once; a second router would be a mistake of start-up and is ignored.
-        drop(self.0.set(events));
+        drop(self.router.set(events));
     }
 }
 
 impl Deliver for InProcess {
     fn deliver<'a>(&'a self, consumer: &'a str, event: &'a Event) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
-            let Some(router) = self.0.get() else { return Verdict::Retry };
+            let Some(router) = self.router.get() else { return Verdict::Retry };
             let Ok(request) = post(&format!("/_events/{consumer}"), None, event) else { return Verdict::Reject };
-            let answer = tokio::time::timeout(DELIVERY_TIMEOUT, router.clone().oneshot(request)).await;
+            let answer = tokio::time::timeout(self.patience, router.clone().oneshot(request)).await;
             match answer {
                 Ok(Ok(response)) => Verdict::from(response.status()),
                 _ => Verdict::Retry,
@@ -118,4 +131,22 @@ pub fn post(url: &str, secret: Option<&str>, event: &Event) -> Result<Request<Bo
         request = request.header(AUTHORIZATION, format!("Bearer {secret}"));
     }
     request.body(Body::from(serde_json::to_vec(event).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_consumer_that_does_not_come_to_an_end_is_cut_and_its_event_comes_again() {
+        let hangs = Router::new().fallback(async || std::future::pending::<StatusCode>().await);
+        let event = serde_json::from_value(serde_json::json!({
+            "specversion": "1.0", "id": "01a20226-cb6b-75af-a4dd-a5c06eeca21f", "source": "/carnet", "type": "x",
+            "subject": "01a20226-cb6b-75af-a4dd-a5c06eeca21f", "time": "2026-03-02T08:00:00Z",
+            "datacontenttype": "application/json", "data": {},
+        }));
+        let patience = Duration::from_millis(50);
+        let verdict = InProcess::to(hangs, patience).deliver("notify", &event.unwrap()).await;
+        assert_eq!(verdict, Verdict::Retry);
+    }
 }

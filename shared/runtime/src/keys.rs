@@ -97,6 +97,19 @@ impl Keys {
         Ok(Self { tokens, master, lookups, passwords: Arc::new(Passwords::new()) })
     }
 
+    /// What is wrong with those keys, every one of them; nothing when [`Keys::those`] has them all.
+    pub fn faults(config: &Config, named: &dyn Fn(&str) -> bool) -> Vec<KeyError> {
+        let signs = named(SIGNING);
+        let tokens = (signs || named(VERIFYING)).then(|| given::tokens(config, signs).err()).flatten();
+        let masters = match given::locals(config) {
+            Ok(masters) => masters,
+            Err(error) => return tokens.into_iter().chain([error]).collect(),
+        };
+        let master = named(MASTER).then(|| given::master(config, &masters).err()).flatten();
+        let lookups = named(LOOKUP).then(|| given::lookups(config, &masters).err()).flatten();
+        [tokens, master, lookups].into_iter().flatten().collect()
+    }
+
     /// The same without those whose variables are not named.
     #[must_use]
     pub fn only(&self, named: &dyn Fn(&str) -> bool) -> Self {

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod breaches;
+pub mod aws;
 pub mod clock;
 pub mod codes;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod device;
 pub mod edge;
 pub mod events;
 pub mod explain;
+pub mod faults;
 pub mod function;
 pub mod host;
 pub mod input;
@@ -27,6 +29,8 @@ pub mod passwords;
 pub mod people;
 pub mod period;
 pub mod problem;
+pub mod queue;
+pub mod schedule;
 pub mod seals;
 pub mod second_factors;
 pub mod sessions;

@@ -43,8 +43,12 @@ impl Pg {
     /// As [`Pg::lazy`].
     pub fn with_role(url: &str, connections: u32, role: Option<&str>) -> Result<Self, DbError> {
         let role = role.map(str::to_owned);
-        let options: PgConnectOptions =
-            url.parse().map_err(|_| DbError::Bug("DATABASE_URL is not a PostgreSQL URL".into()))?;
+        let unknown = || DbError::Bug("DATABASE_URL is not a PostgreSQL URL".into());
+        // The parser does not look at the scheme.
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(unknown());
+        }
+        let options: PgConnectOptions = url.parse().map_err(|_| unknown())?;
         let options = options.application_name("carnet").options([
             ("statement_timeout", "8000"),
             ("lock_timeout", "5000"),
@@ -89,17 +93,24 @@ impl Pg {
     /// # Errors
     /// [`DbError::Unavailable`] without a database, [`DbError::Bug`] when a migration fails.
     pub async fn migrate(&self) -> Result<(), DbError> {
-        migrator().run(&self.pool).await.map_err(|error| match error {
+        let migrator = migrator();
+        migrator.run(&self.pool).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => from_sqlx(error),
             other => DbError::Bug(other.to_string()),
         })?;
-        self.define_routines().await.map_err(from_sqlx)
+        let ours = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
+        self.define_routines(ours).await.map_err(from_sqlx)
     }
 
-    /// SQL functions have no history of their own: each file is defined anew, whole, whenever its text is another.
-    async fn define_routines(&self) -> Result<(), sqlx::Error> {
+    /// SQL functions have no history of their own: each file is defined anew, whole, whenever its text is another. On the
+    /// schema of a later release they are that release's, and so are the policy and the grants: `ours` is our last migration.
+    async fn define_routines(&self, ours: i64) -> Result<(), sqlx::Error> {
         let mut work = self.pool.begin().await?;
         sqlx::query("select pg_advisory_xact_lock(hashtext('carnet routines'))").execute(&mut *work).await?;
+        let newest: i64 = sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(&mut *work).await?;
+        if newest > ours {
+            return work.commit().await;
+        }
         for (name, sql) in ROUTINES {
             let changed = "insert into routine (name, digest) values ($1, md5($2))
                 on conflict on constraint routine_pkey do update set digest = excluded.digest

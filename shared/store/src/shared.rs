@@ -29,3 +29,13 @@ pub const SETTLE_ATTEMPT: Statement<Value> = statement!("settle_attempt");
 pub const BEGIN_CEREMONY: Statement<Value> = statement!("begin_ceremony");
 /// Takes a passkey's challenge. Parameters: id, kind, account, now.
 pub const TAKE_CEREMONY: Statement<Value> = statement!("take_ceremony");
+/// Takes a lease on deliveries that are due. Parameters: lease, now, lease until, how many at most.
+pub const CLAIM_DELIVERY: Statement<Value> = statement!("claim_delivery");
+/// Makes a lease longer. Parameters: lease, lease until.
+pub const RENEW_DELIVERY: Statement<Value> = statement!("renew_delivery");
+/// Writes down how attempts ended. Parameters: lease, now, outcomes.
+pub const SETTLE_DELIVERY: Statement<Value> = statement!("settle_delivery");
+/// Deliveries that were given up. Parameter: how many at most.
+pub const DEAD_DELIVERIES: Statement<Value> = statement!("dead_deliveries");
+/// Tries a dead delivery again. Parameters: delivery, now.
+pub const REPLAY_DELIVERY: Statement<Value> = statement!("replay_delivery");

@@ -1,4 +1,4 @@
-//! A double of S3 and KMS: moto, installed by `tests/moto.sh`.
+//! A double of S3, KMS, SQS and Scheduler: moto, installed by `tests/moto.sh`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -69,5 +69,44 @@ impl Moto {
         let (_, body) = made.split_once("\r\n\r\n").unwrap();
         let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {made}"));
         body["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+    }
+
+    /// A call of a service that speaks JSON.
+    fn call(&self, service: &str, target: &str, body: &serde_json::Value) -> serde_json::Value {
+        let headers = format!("x-amz-target: {target}\r\ncontent-type: application/x-amz-json-1.0\r\n");
+        let answer = self.ask_service(service, "POST", "/", &headers, &body.to_string());
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+
+    /// A new queue of SQS; its URL.
+    pub fn sqs_queue(&self, name: &str) -> String {
+        let made = self.call("sqs", "AmazonSQS.CreateQueue", &serde_json::json!({"QueueName": name}));
+        made["QueueUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts anything into a queue.
+    pub fn sqs_send(&self, name: &str, body: &str) {
+        let queue = self.call("sqs", "AmazonSQS.GetQueueUrl", &serde_json::json!({"QueueName": name}));
+        self.call(
+            "sqs",
+            "AmazonSQS.SendMessage",
+            &serde_json::json!({"QueueUrl": queue["QueueUrl"], "MessageBody": body}),
+        );
+    }
+
+    /// A schedule of EventBridge Scheduler, as it is kept.
+    pub fn schedule(&self, name: &str, expression: &str) -> String {
+        let body = serde_json::json!({
+            "ScheduleExpression": expression, "ScheduleExpressionTimezone": "UTC", "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"),
+                       "RoleArn": "arn:aws:iam::123456789012:role/scheduler", "Input": "{}"},
+        });
+        let path = format!("/schedules/{name}");
+        let json = "content-type: application/json\r\n";
+        let made = self.ask_service("scheduler", "POST", &path, json, &body.to_string());
+        assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+        self.ask_service("scheduler", "GET", &path, "", "")
     }
 }

@@ -26,6 +26,9 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "import" => import::run(&arguments, config).await,
         "rotate-keys" => rotate_keys::run(config).await,
         "matrix" => matrix(),
+        "migrate" => migrate(config).await,
+        "secrets" => secrets(),
+        "health" => runtime::host::health(&config).await,
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
         other => Err(format!("there is no tool {other:?}: ./just lists them").into()),
@@ -46,6 +49,30 @@ fn database_url(mut config: Config) -> Result<(), StartError> {
     let private = crate::private_database(&mut config)?;
     println!("{}", config.database_url.unwrap_or_default());
     drop(private);
+    Ok(())
+}
+
+/// Brings the schema up to date, for deployments where no process serves everything.
+async fn migrate(config: Config) -> Result<(), StartError> {
+    let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
+    let pg = store::pg::Pg::lazy(url, 1)?;
+    pg.migrate().await?;
+    pg.close().await;
+    Ok(())
+}
+
+/// Prints new secrets of a whole product, as files of variables hold them.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+fn secrets() -> Result<(), StartError> {
+    let (signing, master) = runtime::keys::Keys::generate()?;
+    // Hexadecimal, for it stands in a URL.
+    let mut password = [0; 16];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut password)
+        .map_err(|_| "the system gives no randomness")?;
+    let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("POSTGRES_PASSWORD={password}");
+    println!("CARNET_SIGNING_KEY={signing}\nCARNET_MASTER_KEY={master}");
+    println!("CARNET_SEAL_KEY={}", runtime::seals::SealKey::generate()?);
     Ok(())
 }
 

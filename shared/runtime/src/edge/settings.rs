@@ -6,6 +6,7 @@ use http::{HeaderValue, Uri};
 
 use super::forwarded::Network;
 use crate::config::{ConfigError, number};
+use crate::faults::Faults;
 
 /// Variables of the edge.
 #[derive(Debug, Clone)]
@@ -31,24 +32,29 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn read(get: &impl Fn(&str) -> Option<String>, development: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn read(get: &impl Fn(&str) -> Option<String>, development: bool, faults: &mut Faults) -> Self {
         // Load comes from one address, and from few accounts.
         let rate = |production| if development { 0 } else { production };
+        let mut count = |name| faults.note(number(get, name)).flatten();
+        let (address, account) = (count("RATE_LIMIT_ADDRESS_PER_MINUTE"), count("RATE_LIMIT_ACCOUNT_PER_MINUTE"));
         let settings = Self {
-            trusted_proxies: list(get, "TRUSTED_PROXIES", str::parse)?,
-            rate_address: number(get, "RATE_LIMIT_ADDRESS_PER_MINUTE")?.unwrap_or(rate(1200)),
-            rate_account: number(get, "RATE_LIMIT_ACCOUNT_PER_MINUTE")?.unwrap_or(rate(600)),
-            cors_origins: list(get, "CORS_ORIGINS", origin)?,
+            trusted_proxies: faults.note(list(get, "TRUSTED_PROXIES", str::parse)).unwrap_or_default(),
+            rate_address: address.unwrap_or(rate(1200)),
+            rate_account: account.unwrap_or(rate(600)),
+            cors_origins: faults.note(list(get, "CORS_ORIGINS", origin)).unwrap_or_default(),
             tls_certificate: get("TLS_CERTIFICATE").map(PathBuf::from),
             tls_key: get("TLS_KEY").map(PathBuf::from),
-            max_connections: number(get, "MAX_CONNECTIONS")?.unwrap_or(4096),
+            max_connections: faults.note(number(get, "MAX_CONNECTIONS")).flatten().unwrap_or(4096),
         };
         match (&settings.tls_certificate, &settings.tls_key) {
-            (Some(_), None) => Err(ConfigError::new("TLS_KEY", "is missing beside TLS_CERTIFICATE")),
-            (None, Some(_)) => Err(ConfigError::new("TLS_CERTIFICATE", "is missing beside TLS_KEY")),
-            _ if settings.max_connections == 0 => Err(ConfigError::new("MAX_CONNECTIONS", "is not a number in range")),
-            _ => Ok(settings),
+            (Some(_), None) => faults.add(ConfigError::new("TLS_KEY", "is missing beside TLS_CERTIFICATE")),
+            (None, Some(_)) => faults.add(ConfigError::new("TLS_CERTIFICATE", "is missing beside TLS_KEY")),
+            _ => {}
         }
+        if settings.max_connections == 0 {
+            faults.add(ConfigError::new("MAX_CONNECTIONS", "is not a number in range"));
+        }
+        settings
     }
 }
 
@@ -77,8 +83,10 @@ fn origin(text: &str) -> Result<HeaderValue, &'static str> {
 mod tests {
     use super::*;
 
-    fn read(name: &str, value: &str) -> Result<Settings, ConfigError> {
-        Settings::read(&|asked| (asked == name).then(|| value.to_owned()), false)
+    fn read(name: &str, value: &str) -> Result<Settings, crate::faults::Misconfigured> {
+        let mut faults = Faults::default();
+        let settings = Settings::read(&|asked| (asked == name).then(|| value.to_owned()), false, &mut faults);
+        faults.end().map(|()| settings)
     }
 
     #[test]

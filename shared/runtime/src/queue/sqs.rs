@@ -1,0 +1,266 @@
+//! Amazon SQS, and what speaks like it (Scaleway's queues): one queue for each consumer, and one for its dead letters.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use http::Uri;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Message, Queue, QueueError, Settlement};
+use crate::aws::{CallError, Service};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deliver::Deliver;
+use crate::events::{Event, Verdict};
+
+/// How the variables begin: `aws-sqs:https://sqs.eu-west-3.amazonaws.com/123456789012/carnet-{consumer}?region=eu-west-3`.
+pub const SCHEME: &str = "aws-sqs:";
+/// Longest wait for an answer, beside the time that a poll may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a poll waits for a message, unless the variable says (`&wait=`), in seconds.
+const POLL: i64 = 5;
+/// Messages of one call, by the API's own limit.
+const MOST: usize = 10;
+/// Longest time a message can be hidden, by the API's own limit, in seconds.
+const LONGEST: i64 = 12 * 3600;
+/// For how long a look at dead letters hides them, in seconds.
+const LOOK: i64 = 5;
+/// Most bytes of an event: the API's limit of old, which all who speak like it have.
+const LARGEST: usize = 256 * 1024;
+
+/// The queues of a family of consumers, or that of one.
+pub struct Sqs {
+    service: Service,
+    /// `{consumer}` stands for the function's name.
+    url: String,
+    dead: Option<String>,
+    consumer: String,
+    /// How long a poll waits for a message, in seconds.
+    wait: i64,
+}
+
+/// The queue's variable is not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: {1}")]
+pub struct SqsUrlError(&'static str, &'static str);
+
+impl Sqs {
+    /// From what a variable says, for `consumer`: `aws-sqs:URL?region=…`, perhaps with `&dead=URL` for its dead letters and
+    /// `&endpoint=…` for who stands before the service.
+    ///
+    /// # Errors
+    /// Names the variable.
+    pub fn new(variable: &'static str, text: &str, consumer: &str, config: &Config) -> Result<Self, SqsUrlError> {
+        let unusable = SqsUrlError(variable, "is not aws-sqs:URL?region=…");
+        let parts = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('?'));
+        let Some((url, query)) = parts else { return Err(unusable) };
+        let mut given: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let Some(region) = given.remove("region") else { return Err(unusable) };
+        let of = url.replace("{consumer}", "consumer").parse::<Uri>();
+        let Some((scheme, host)) = of.ok().and_then(|uri| Some((uri.scheme()?.clone(), uri.authority()?.clone())))
+        else {
+            return Err(unusable);
+        };
+        let endpoint = given.remove("endpoint").unwrap_or_else(|| format!("{scheme}://{host}/"));
+        let endpoint = endpoint.parse().map_err(|_| SqsUrlError(variable, "endpoint is not a URL"))?;
+        let Some(key) = config.aws.clone() else {
+            return Err(SqsUrlError("AWS_SECRET_ACCESS_KEY", "is missing, with AWS_ACCESS_KEY_ID, beside a queue"));
+        };
+        let service = Service::new(["sqs", "AmazonSQS", "1.0"], &region, endpoint, key);
+        let service = service.map_err(|_| SqsUrlError(variable, "this machine has no root certificates"))?;
+        let wait = given.remove("wait").map_or(Ok(POLL), |wait| wait.parse());
+        let wait = wait.map_err(|_| SqsUrlError(variable, "wait is not a number of seconds"))?;
+        let dead = given.remove("dead");
+        Ok(Self { service, url: url.to_owned(), dead, consumer: consumer.to_owned(), wait })
+    }
+
+    fn queue_of(&self, consumer: &str) -> String {
+        self.url.replace("{consumer}", consumer)
+    }
+
+    fn own(&self) -> String {
+        self.queue_of(&self.consumer)
+    }
+
+    fn dead_letters(&self) -> Option<String> {
+        Some(self.dead.as_ref()?.replace("{consumer}", &self.consumer))
+    }
+
+    async fn call(&self, action: &str, body: Value, patience: Duration) -> Result<Value, QueueError> {
+        self.service
+            .call(action, &body, patience)
+            .await
+            .map_err(|error| QueueError::Service(format!("{action}: {error}")))
+    }
+
+    async fn send(&self, queue: &str, body: &str) -> Result<(), CallError> {
+        self.service.call("SendMessage", &json!({"QueueUrl": queue, "MessageBody": body}), TIMEOUT).await.map(drop)
+    }
+
+    async fn hide(&self, queue: &str, receipt: &str, seconds: i64) -> Result<(), QueueError> {
+        let wish = json!({"QueueUrl": queue, "ReceiptHandle": receipt, "VisibilityTimeout": seconds.clamp(0, LONGEST)});
+        match self.service.call("ChangeMessageVisibility", &wish, TIMEOUT).await {
+            // The lease ran out, and somebody else has it.
+            Ok(_) | Err(CallError::Refused(..)) => Ok(()),
+            Err(error) => Err(QueueError::Service(format!("ChangeMessageVisibility: {error}"))),
+        }
+    }
+
+    async fn delete(&self, queue: &str, receipt: &str) -> Result<(), QueueError> {
+        self.call("DeleteMessage", json!({"QueueUrl": queue, "ReceiptHandle": receipt}), TIMEOUT).await.map(drop)
+    }
+
+    /// Messages of a queue as the API gives them.
+    async fn take(&self, queue: &str, most: usize, seconds: i64, wait: i64) -> Result<Vec<Value>, QueueError> {
+        let wish = json!({
+            "QueueUrl": queue, "MaxNumberOfMessages": most.min(MOST), "VisibilityTimeout": seconds.clamp(1, LONGEST),
+            "WaitTimeSeconds": wait, "MessageSystemAttributeNames": ["All"], "AttributeNames": ["All"],
+        });
+        let answer = self.call("ReceiveMessage", wish, TIMEOUT + Duration::from_secs(wait.unsigned_abs())).await?;
+        Ok(answer["Messages"].as_array().cloned().unwrap_or_default())
+    }
+
+    async fn settle_one(&self, message: Message, outcome: Settlement) -> Result<(), QueueError> {
+        let queue = self.own();
+        match (outcome, self.dead_letters()) {
+            (Settlement::Done, _) => self.delete(&queue, &message.receipt).await,
+            (Settlement::Later(at), _) => {
+                self.hide(&queue, &message.receipt, at.duration_since(self.now()).as_secs()).await
+            }
+            (Settlement::Dead(why), Some(dead)) => {
+                tracing::warn!(message = message.id, why, "an event is dead");
+                let body = message.event.as_ref().and_then(|event| serde_json::to_string(event).ok());
+                // What is no event may be anything: it is not carried further than where it lay.
+                let body = body.unwrap_or_else(|| json!({"unreadable": message.id}).to_string());
+                self.send(&dead, &body).await.map_err(|error| QueueError::Service(format!("SendMessage: {error}")))?;
+                self.delete(&queue, &message.receipt).await
+            }
+            // The queue's own rule puts it there once it was taken often enough.
+            (Settlement::Dead(why), None) => {
+                tracing::warn!(message = message.id, why, "an event is dead");
+                self.hide(&queue, &message.receipt, 0).await
+            }
+        }
+    }
+}
+
+fn text<'a>(message: &'a Value, path: &str) -> &'a str {
+    message.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Queue for Sqs {
+    fn receive(&self, most: usize, lease: SignedDuration) -> BoxFuture<'_, Result<Vec<Message>, QueueError>> {
+        Box::pin(async move {
+            let taken = self.take(&self.own(), most, lease.as_secs(), self.wait).await?;
+            let messages = taken.iter().map(|message| {
+                let first = text(message, "/Attributes/ApproximateFirstReceiveTimestamp").parse().ok();
+                Message {
+                    id: text(message, "/MessageId").to_owned(),
+                    receipt: text(message, "/ReceiptHandle").to_owned(),
+                    consumer: self.consumer.clone(),
+                    attempts: text(message, "/Attributes/ApproximateReceiveCount").parse().unwrap_or(1),
+                    first_attempt_at: first
+                        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                        .unwrap_or_else(|| self.now()),
+                    event: serde_json::from_str(text(message, "/Body")).ok(),
+                }
+            });
+            Ok(messages.collect())
+        })
+    }
+
+    fn renew<'a>(&'a self, messages: &'a [Message], lease: SignedDuration) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(async move {
+            let queue = self.own();
+            let renewals = messages.iter().map(|message| self.hide(&queue, &message.receipt, lease.as_secs()));
+            join_all(renewals).await.into_iter().collect()
+        })
+    }
+
+    fn settle(&self, settled: Vec<(Message, Settlement)>) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(async move {
+            let all = settled.into_iter().map(|(message, outcome)| self.settle_one(message, outcome));
+            join_all(all).await.into_iter().collect()
+        })
+    }
+
+    fn dead(&self, most: usize) -> BoxFuture<'_, Result<Vec<Value>, QueueError>> {
+        Box::pin(async move {
+            let Some(queue) = self.dead_letters() else { return Ok(Vec::new()) };
+            let mut found: Vec<Value> = Vec::new();
+            let mut receipts = Vec::new();
+            while found.len() < most {
+                let taken = self.take(&queue, most - found.len(), LOOK, 0).await?;
+                if taken.is_empty() {
+                    break;
+                }
+                for message in taken {
+                    receipts.push(text(&message, "/ReceiptHandle").to_owned());
+                    let event: Value = serde_json::from_str(text(&message, "/Body")).unwrap_or_default();
+                    found.push(json!({
+                        "id": message["MessageId"], "consumer": self.consumer, "event": event["id"],
+                        "type": event["type"], "subject": event["subject"], "occurred_at": event["time"],
+                    }));
+                }
+            }
+            // Looked at, and still there for the next who looks.
+            let shown = receipts.iter().map(|receipt| self.hide(&queue, receipt, 0));
+            join_all(shown).await.into_iter().collect::<Result<(), _>>()?;
+            Ok(found)
+        })
+    }
+
+    fn redrive<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, QueueError>> {
+        Box::pin(async move {
+            let Some(dead) = self.dead_letters() else { return Ok(false) };
+            let (mut others, mut found) = (Vec::new(), false);
+            loop {
+                let taken = self.take(&dead, MOST, LOOK, 0).await?;
+                if taken.is_empty() || found {
+                    others.extend(taken.iter().map(|message| text(message, "/ReceiptHandle").to_owned()));
+                    break;
+                }
+                for message in taken {
+                    let receipt = text(&message, "/ReceiptHandle").to_owned();
+                    if text(&message, "/MessageId") == id {
+                        // Twice rather than never: consumers bear that.
+                        let sent = self.send(&self.own(), text(&message, "/Body")).await;
+                        sent.map_err(|error| QueueError::Service(format!("SendMessage: {error}")))?;
+                        self.delete(&dead, &receipt).await?;
+                        found = true;
+                    } else {
+                        others.push(receipt);
+                    }
+                }
+            }
+            let shown = others.iter().map(|receipt| self.hide(&dead, receipt, 0));
+            join_all(shown).await.into_iter().collect::<Result<(), _>>()?;
+            Ok(found)
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        // The service counts by its own clock, which is the machine's and not one that was moved.
+        Clock::default().now()
+    }
+}
+
+impl Deliver for Sqs {
+    fn deliver<'a>(&'a self, consumer: &'a str, event: &'a Event) -> BoxFuture<'a, Verdict> {
+        Box::pin(async move {
+            let Ok(body) = serde_json::to_string(event) else { return Verdict::Reject };
+            if body.len() > LARGEST {
+                return Verdict::Reject;
+            }
+            match self.send(&self.queue_of(consumer), &body).await {
+                Ok(()) => Verdict::Done,
+                Err(error) => {
+                    tracing::warn!(%error, consumer, "an event could not be put into its queue");
+                    Verdict::Retry
+                }
+            }
+        })
+    }
+}
