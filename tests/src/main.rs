@@ -19,6 +19,7 @@ mod devices;
 mod containers;
 mod edge;
 mod emergency;
+mod emulated;
 mod events;
 mod guardians;
 mod guardians_at_the_edge;

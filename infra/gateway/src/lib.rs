@@ -3,6 +3,7 @@
 pub mod dev;
 pub mod fixtures;
 pub mod generate;
+pub mod lambda;
 pub mod loops;
 pub mod pages;
 pub mod postgres;

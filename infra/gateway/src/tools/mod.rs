@@ -7,6 +7,7 @@ mod dead_letters;
 mod import;
 pub mod rotate_keys;
 mod seed;
+mod stage;
 mod story;
 
 use runtime::config::Config;

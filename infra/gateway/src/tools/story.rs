@@ -1,4 +1,5 @@
-//! `just story`: the main job, told against a running gateway, with what really comes back.
+//! `just story`: the main job, told against a running gateway, or one of its own on a runtime that is named (`native`,
+//! `lambda`), with what really comes back.
 
 use axum::http::Method;
 use domain::{SignedDuration, Timestamp};
@@ -7,12 +8,19 @@ use runtime::host::StartError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::argument;
 use super::client::Client;
+use super::{argument, stage};
 
 /// Finds, books, reads the mails, cancels, and finds the slot free again.
 pub(super) async fn run(arguments: &[String], config: &Config) -> Result<(), StartError> {
-    let base: String = argument(arguments, "url")?.unwrap_or_else(|| format!("http://127.0.0.1:{}", config.port));
+    let stage = match arguments.first().map(String::as_str) {
+        Some("native") => Some(stage::native(config).await?),
+        Some("lambda") => Some(stage::lambda(config).await?),
+        _ => None,
+    };
+    let running = || format!("http://127.0.0.1:{}", config.port);
+    let own = stage.as_ref().map(|stage| stage.base.clone());
+    let base: String = argument(arguments, "url")?.or(own).unwrap_or_else(running);
     let client = Client::new(&base);
     client.send(Method::DELETE, "/dev/clock", None, None).await?;
     let outcome = tell(&client).await;
