@@ -4,9 +4,11 @@
 mod access;
 mod audit;
 mod booking;
+mod knee;
 mod load;
 mod pgbench;
 mod report;
+mod runtimes;
 mod rush;
 mod searching;
 mod server;
@@ -59,6 +61,13 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if wanted("rush") {
         rush::measure(&bench, &mut report).await?;
+    }
+    // Each is a run of its own.
+    if only.as_deref() == Some("load") {
+        knee::measure(&bench, &mut report).await?;
+    }
+    if only.as_deref() == Some("runtimes") {
+        runtimes::measure(&bench, &mut report).await?;
     }
     if wanted("access") {
         access::measure(&bench, &mut report).await?;

@@ -88,6 +88,45 @@ async fn send_all(port: u16, requests: Vec<Vec<u8>>, connections: usize) -> io::
     Ok(Round { answers, took: began.elapsed() })
 }
 
+/// Sends every request to its port at its time, `rate` in a second, whether or not those before it are answered. An answer's
+/// time is counted from when its request was due: what waits for a free connection waits, too.
+pub(super) async fn at_rate(requests: Vec<(u16, Vec<u8>)>, rate: f64, connections: usize) -> Result<Round, StartError> {
+    let round = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(send_on_time(requests, rate, connections))
+    });
+    Ok(round.await??)
+}
+
+async fn send_on_time(requests: Vec<(u16, Vec<u8>)>, rate: f64, connections: usize) -> io::Result<Round> {
+    let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
+    let began = Instant::now();
+    let work = (0..connections).map(|_| {
+        let (requests, next) = (requests.clone(), next.clone());
+        tokio::spawn(async move {
+            let (mut answers, mut open) = (Vec::new(), std::collections::HashMap::new());
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some((port, request)) = requests.get(number) else { return Ok::<_, io::Error>(answers) };
+                #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
+                let due = began + Duration::from_secs_f64(number as f64 / rate);
+                tokio::time::sleep_until(due.into()).await;
+                let connection = match open.entry(*port) {
+                    std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(place) => place.insert(Connection::open(*port).await?),
+                };
+                let answer = connection.exchange(request).await?;
+                answers.push(Answer { took: due.elapsed(), ..answer });
+            }
+        })
+    });
+    let mut answers = Vec::new();
+    for work in work.collect::<Vec<_>>() {
+        answers.extend(work.await.map_err(io::Error::other)??);
+    }
+    Ok(Round { answers, took: began.elapsed() })
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,

@@ -23,27 +23,36 @@ pub(super) struct Server {
     pub(super) port: u16,
 }
 
+/// What a function is told, as in production.
+pub(super) fn variables(function: &str, config: &Config) -> Result<Vec<(&'static str, String)>, StartError> {
+    let public: Vec<String> = Keys::of(config)?.public().into_iter().map(|key| key.x).collect();
+    let given = [
+        ("FUNCTION", Some(function.to_owned())),
+        ("CARNET_ENV", Some("production".to_owned())),
+        ("BIND", Some("127.0.0.1".to_owned())),
+        // Counted as ever, and never spent.
+        ("RATE_LIMIT_ADDRESS_PER_MINUTE", Some("1000000000".to_owned())),
+        ("RATE_LIMIT_ACCOUNT_PER_MINUTE", Some("1000000000".to_owned())),
+        ("DATABASE_URL", config.database_url.clone()),
+        ("CARNET_SIGNING_KEY", config.signing_key.clone()),
+        ("CARNET_VERIFYING_KEYS", Some(public.join(","))),
+        ("CARNET_MASTER_KEY", config.master_key.clone()),
+        ("CARNET_LOOKUP_KEY", config.lookup_key.clone().or_else(|| config.master_key.clone())),
+    ];
+    Ok(given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
 impl Server {
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Executes `program`, which may be this one, as one function.
     pub(super) fn start(program: &Path, function: &str, config: &Config) -> Result<Self, StartError> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let public: Vec<String> = Keys::of(config)?.public().into_iter().map(|key| key.x).collect();
-        let verifying = public.join(",");
         let mut command = Command::new(program);
-        let given = [
-            ("FUNCTION", Some(function)),
-            ("CARNET_ENV", Some("production")),
-            ("BIND", Some("127.0.0.1")),
-            // Counted as ever, and never spent.
-            ("RATE_LIMIT_ADDRESS_PER_MINUTE", Some("1000000000")),
-            ("RATE_LIMIT_ACCOUNT_PER_MINUTE", Some("1000000000")),
-            ("DATABASE_URL", config.database_url.as_deref()),
-            ("CARNET_SIGNING_KEY", config.signing_key.as_deref()),
-            ("CARNET_VERIFYING_KEYS", Some(&verifying)),
-            ("CARNET_MASTER_KEY", config.master_key.as_deref()),
-            ("CARNET_LOOKUP_KEY", config.lookup_key.as_deref().or(config.master_key.as_deref())),
-        ];
-        command.envs(given.into_iter().filter_map(|(name, value)| Some((name, value?)))).env("PORT", port.to_string());
+        command.envs(variables(function, config)?).env("PORT", port.to_string());
         let began = Instant::now();
         // Logs are written as in production, and read by nobody.
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
