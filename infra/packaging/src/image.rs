@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{
-    Arch, ConfigBuilder, Descriptor, DescriptorBuilder, HistoryBuilder, ImageConfigurationBuilder, ImageIndexBuilder,
-    ImageManifestBuilder, MediaType, Os, RootFsBuilder, Sha256Digest,
+    Arch, ConfigBuilder, Descriptor, DescriptorBuilder, HistoryBuilder, ImageConfigurationBuilder, ImageIndex,
+    ImageIndexBuilder, ImageManifestBuilder, MediaType, Os, PlatformBuilder, RootFsBuilder, Sha256Digest,
 };
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ use crate::{Error, bill, elf, sha256};
 /// What an artifact holds that says nothing by itself (OCI image specification, "empty descriptor").
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 const BILL: &str = "application/vnd.cyclonedx+json";
+/// What the file `oci-layout` says.
+const VERSION: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// What goes into an image.
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct Written {
     pub bytes: usize,
     /// Every file of the layout.
     pub files: Vec<PathBuf>,
+    /// The files of the image alone, without its bill, with their bytes: engines load what holds one image.
+    pub alone: Vec<Entry>,
 }
 
 /// Writes the layout of one image, with its bill of materials as an artifact that refers to it.
@@ -74,6 +78,7 @@ pub fn write(wish: &Wish, directory: &Path) -> Result<Written, Error> {
         .layers(stored.clone())
         .build()?;
     let image = layout.json(MediaType::ImageManifest, &manifest)?;
+    let of_image: Vec<PathBuf> = layout.files.iter().cloned().collect();
     let artifact = ImageManifestBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageManifest)
@@ -83,8 +88,17 @@ pub fn write(wish: &Wish, directory: &Path) -> Result<Written, Error> {
         .subject(image.clone())
         .build()?;
     let artifact = layout.json(MediaType::ImageManifest, &artifact)?;
-    layout.end(wish.name, architecture, &image, artifact)?;
+    let named = named(wish.name, architecture, &image)?;
+    let mut alone = vec![
+        Entry::file("index.json", 0o444, sorted(&index(vec![named.clone()])?)?),
+        Entry::file("oci-layout", 0o444, VERSION),
+    ];
+    for file in of_image {
+        alone.push(Entry::file(&file, 0o444, std::fs::read(directory.join(&file))?));
+    }
+    layout.end(&index(vec![named, artifact])?)?;
     Ok(Written {
+        alone,
         digest: image.digest().to_string(),
         bytes: layers.iter().map(|layer| layer.stored.len()).sum(),
         files: layout.files.into_iter().collect(),
@@ -150,32 +164,33 @@ impl<'a> Layout<'a> {
         self.blob(kind, &sorted(content)?)
     }
 
-    fn end(&mut self, name: &str, architecture: &str, image: &Descriptor, artifact: Descriptor) -> Result<(), Error> {
-        let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-        let image = DescriptorBuilder::default()
-            .media_type(MediaType::ImageManifest)
-            .digest(image.digest().clone())
-            .size(image.size())
-            .platform(
-                oci_spec::image::PlatformBuilder::default()
-                    .architecture(Arch::from(architecture))
-                    .os(Os::Linux)
-                    .build()?,
-            )
-            // The first is what podman and skopeo read, the second what containerd, and so docker, names the image by.
-            .annotations([
-                ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
-                ("io.containerd.image.name".to_owned(), format!("docker.io/{name}")),
-            ])
-            .build()?;
-        let index = ImageIndexBuilder::default()
-            .schema_version(2_u32)
-            .media_type(MediaType::ImageIndex)
-            .manifests(vec![image, artifact])
-            .build()?;
-        self.file("index.json".into(), &sorted(&index)?)?;
-        self.file("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#)
+    fn end(&mut self, index: &ImageIndex) -> Result<(), Error> {
+        self.file("index.json".into(), &sorted(index)?)?;
+        self.file("oci-layout".into(), VERSION)
     }
+}
+
+/// The image as an index has it, with its name.
+fn named(name: &str, architecture: &str, image: &Descriptor) -> Result<Descriptor, Error> {
+    let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    let platform = PlatformBuilder::default().architecture(Arch::from(architecture)).os(Os::Linux).build()?;
+    let descriptor = DescriptorBuilder::default()
+        .media_type(MediaType::ImageManifest)
+        .digest(image.digest().clone())
+        .size(image.size())
+        .platform(platform)
+        // The first is what podman and skopeo read, the second what containerd, and so docker, names the image by.
+        .annotations([
+            ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
+            ("io.containerd.image.name".to_owned(), format!("docker.io/{name}")),
+        ])
+        .build()?;
+    Ok(descriptor)
+}
+
+fn index(manifests: Vec<Descriptor>) -> Result<ImageIndex, Error> {
+    let index = ImageIndexBuilder::default().schema_version(2_u32).media_type(MediaType::ImageIndex);
+    Ok(index.manifests(manifests).build()?)
 }
 
 /// JSON whose keys are in order: maps in memory have none, and the same image must be the same bytes.

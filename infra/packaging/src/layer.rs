@@ -64,13 +64,11 @@ fn append(builder: &mut Builder<Vec<u8>>, path: &Path, mode: u32, content: Optio
     Ok(())
 }
 
-/// Writes many files of a directory into one archive: an image that `docker load` and `podman load` take.
+/// Writes an image into one archive, which `docker load` and `podman load` take.
 ///
 /// # Errors
-/// When a file cannot be read or written.
-pub fn bundle(directory: &Path, files: &[PathBuf], to: &Path) -> Result<(), Error> {
-    let entries: Result<Vec<Entry>, Error> =
-        files.iter().map(|file| Ok(Entry::file(file, 0o444, std::fs::read(directory.join(file))?))).collect();
-    std::fs::write(to, archive(&entries?)?)?;
+/// When the file cannot be written.
+pub fn bundle(files: &[Entry], to: &Path) -> Result<(), Error> {
+    std::fs::write(to, archive(files)?)?;
     Ok(())
 }

@@ -51,7 +51,7 @@ fn pack_image(arguments: &[String]) -> Result<(), Error> {
         compression: 9,
     };
     let written = image::write(&wish, &to)?;
-    layer::bundle(&to, &written.files, &to.with_extension("tar"))?;
+    layer::bundle(&written.alone, &to.with_extension("tar"))?;
     println!("{name} {} {:.1} MiB {}", written.digest, mib(written.bytes), to.display());
     if written.bytes > MOST_MIB << 20 {
         return Err(format!("{name} is larger than {MOST_MIB} MiB").into());

@@ -2,12 +2,13 @@
 //! developer's mailbox and clock.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path as InPath, Query, State};
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on, post};
@@ -28,40 +29,37 @@ const ROUND: Duration = Duration::from_millis(300);
 
 /// The functions of the product behind the emulator, with what stands in front of them.
 pub struct Front {
-    emulator: Emulator,
+    root: PathBuf,
     /// A process of the gateway, configured but for which function it is.
     program: Box<dyn Fn() -> Command + Send + Sync>,
     manifests: Vec<Manifest>,
     mailbox: Arc<Mailbox>,
     client: Client<HttpConnector, Body>,
-    instances: Mutex<Vec<Instance>>,
+    running: RwLock<Arc<Running>>,
+}
+
+/// In the order in which they end.
+struct Running {
+    _instances: Vec<Instance>,
+    emulator: Emulator,
 }
 
 impl Front {
-    /// Starts every function.
+    /// Starts every function of the workspace at `root`.
     ///
     /// # Errors
     /// When one does not start.
-    pub fn new(
-        emulator: Emulator, manifests: Vec<Manifest>, mailbox: Arc<Mailbox>,
-        program: Box<dyn Fn() -> Command + Send + Sync>,
+    pub async fn new(
+        root: &Path, manifests: Vec<Manifest>, mailbox: Arc<Mailbox>, program: Box<dyn Fn() -> Command + Send + Sync>,
     ) -> Result<Arc<Self>, StartError> {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let front = Self { emulator, program, manifests, mailbox, client, instances: Mutex::default() };
-        front.start(None)?;
-        Ok(Arc::new(front))
+        let running = RwLock::new(Arc::new(start(root, &manifests, program.as_ref(), None).await?));
+        Ok(Arc::new(Self { root: root.to_owned(), program, manifests, mailbox, client, running }))
     }
 
-    /// Starts every function anew, at that time.
-    fn start(&self, clock: Option<&Timestamp>) -> Result<(), StartError> {
-        let mut instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
-        instances.clear();
-        for manifest in &self.manifests {
-            let mut command = (self.program)();
-            command.envs(clock.map(|clock| ("CARNET_CLOCK", clock.to_string())));
-            instances.push(self.emulator.instance(command, &manifest.name)?);
-        }
-        Ok(())
+    /// What runs at the moment, and for as long as it is needed.
+    fn running(&self) -> Arc<Running> {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The public router.
@@ -94,7 +92,11 @@ impl Front {
     pub async fn deliver(self: Arc<Self>) {
         loop {
             // What fails is tried again in a moment.
-            drop(self.emulator.invoke("deliver-outbox", &Emulator::tick()).await);
+            let running = self.running();
+            if let Err(error) = running.emulator.invoke("deliver-outbox", &Emulator::tick()).await {
+                tracing::warn!(%error, "the outbox was not emptied");
+            }
+            drop(running);
             tokio::time::sleep(ROUND).await;
         }
     }
@@ -102,7 +104,8 @@ impl Front {
     async fn pass(&self, function: &str, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let Ok(uri) = format!("{}{path}", self.emulator.url(function)).parse::<Uri>() else {
+        let running = self.running();
+        let Ok(uri) = format!("{}{path}", running.emulator.url(function)).parse::<Uri>() else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         parts.uri = uri;
@@ -112,19 +115,46 @@ impl Front {
         }
     }
 
+    /// Starts every function anew, at that time, and lets what is due run.
     async fn at(&self, clock: Option<&Timestamp>) -> Result<(), StartError> {
-        self.start(clock)?;
+        let fresh = start(&self.root, &self.manifests, self.program.as_ref(), clock).await?;
+        *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        let running = self.running();
         for manifest in self.manifests.iter().filter(|manifest| manifest.schedule.is_some()) {
-            self.emulator.invoke(&manifest.name, &Emulator::tick()).await?;
+            // It calls back here, and the loop calls it anyway.
+            if manifest.name != "deliver-outbox" {
+                running.emulator.invoke(&manifest.name, &Emulator::tick()).await?;
+            }
         }
         Ok(())
     }
 }
 
-async fn queue(State(front): State<Arc<Front>>, Path(consumer): Path<String>, Json(event): Json<Value>) -> StatusCode {
-    match front.emulator.invoke(&consumer, &Emulator::batch(&event)).await {
+/// An emulator with every function at that time. A new one each time: the old one would give the first invocation to the
+/// question of a process that is gone.
+async fn start(
+    root: &Path, manifests: &[Manifest], program: &(dyn Fn() -> Command + Send + Sync), clock: Option<&Timestamp>,
+) -> Result<Running, StartError> {
+    let emulator = Emulator::start(root).await?;
+    let mut instances = Vec::new();
+    for manifest in manifests {
+        let mut command = program();
+        command.envs(clock.map(|clock| ("CARNET_CLOCK", clock.to_string())));
+        instances.push(emulator.instance(command, &manifest.name)?);
+    }
+    Ok(Running { _instances: instances, emulator })
+}
+
+async fn queue(
+    State(front): State<Arc<Front>>, InPath(consumer): InPath<String>, Json(event): Json<Value>,
+) -> StatusCode {
+    let running = front.running();
+    match running.emulator.invoke(&consumer, &Emulator::batch(&event)).await {
         Ok(answer) if answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty) => StatusCode::NO_CONTENT,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+        outcome => {
+            tracing::warn!(consumer, ?outcome, "an event comes again");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use super::client::Client;
 use crate::dev::keys;
 use crate::dev::mailbox::Mailbox;
 use crate::dev::phones::Phones;
+use crate::lambda::free_port;
 use crate::lambda::front::Front;
-use crate::lambda::{Emulator, free_port};
 use crate::registry::FUNCTIONS;
 use crate::{fixtures, postgres, private_database, serve};
 
@@ -96,10 +96,9 @@ pub(super) async fn lambda(config: &Config) -> Result<Stage, StartError> {
     let base = format!("http://{}", public.local_addr()?);
     let variables = variables(&config, &events.local_addr()?.to_string())?;
     let program = std::env::current_exe()?;
-    let emulator = Emulator::start(Path::new(".")).await?;
     let manifests = FUNCTIONS.iter().map(runtime::Function::manifest).collect::<Result<Vec<_>, _>>()?;
     let front = Front::new(
-        emulator,
+        Path::new("."),
         manifests,
         mailbox,
         Box::new(move || {
@@ -107,7 +106,8 @@ pub(super) async fn lambda(config: &Config) -> Result<Stage, StartError> {
             command.envs(variables.iter().map(|(name, value)| (name, value)));
             command
         }),
-    )?;
+    )
+    .await?;
     let (router, queue) = (front.public()?, front.events());
     let task = tokio::spawn(async move {
         // Ends when the stage does.
