@@ -2,8 +2,8 @@
 //! `http::Request` on it.
 
 pub mod actor;
-pub mod breaches;
 pub mod aws;
+pub mod breaches;
 pub mod clock;
 pub mod codes;
 pub mod config;

@@ -163,6 +163,7 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     faults.note(Passkeys::of(config));
     faults.note(Mailer::new(config.smtp_url.as_deref(), &config.mail_from));
     faults.note(Sms::new(config.sms_url.as_deref()));
+    faults.note(Breaches::new(config.breached_passwords_url.as_deref()));
     faults.note(Providers::from_config(config));
     if let (Some(chain), Some(key)) = (&config.edges.tls_certificate, &config.edges.tls_key) {
         faults.note(tls::Tls::from_files(chain, key));
