@@ -122,7 +122,7 @@ impl Passwords {
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| KeyError::Failed("closing"))?;
         let (tables, done) = (self.tables.clone(), self.done.clone());
         let work = move || {
-            let _here = (place, turn);
+            let _here = (turn, place);
             work(&tables, &done)
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| KeyError::Failed("hash"))?
