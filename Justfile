@@ -44,7 +44,8 @@ story *OPTIONS:
 
 # The measures, as JSON and a table; just bench runtimes: the same on each runtime.
 bench *OPTIONS:
-    cargo build --release --package gateway --package fn-search --package fn-book
+    if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; fi
+    [ "${1:-}" = runtimes ] || cargo build --release --package gateway --package fn-search --package fn-book
     if [ "${1:-}" = runtimes ]; then shift; set -- practitioners=2000 appointments=100000 only=runtimes "$@"; fi; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
@@ -83,9 +84,9 @@ schedules:
 secrets:
     {{ gateway }} secrets
 
-# A thousand bookings at once, then the story mix at rising rates until it no longer keeps up.
+# A thousand bookings at once, then the story mix at rising rates until it no longer keeps up: on the program of the image.
 load *OPTIONS:
-    cargo build --release --package gateway
+    tools/ship.sh image gateway
     CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench practitioners=2000 appointments=100000 only=load "$@"
 
 # Two releases on one database in the middle of a load: the one of a revision beside this one.

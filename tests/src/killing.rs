@@ -1,6 +1,5 @@
 //! Killed at any moment, the gateway leaves nothing half-written.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -51,14 +50,18 @@ impl Running {
     async fn start_command(mut command: Command, url: &str, variables: &[(&str, &str)]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let (signing, master) = database::keys();
+        // What it had to say, for who asks why a test failed.
+        let said = database::scratch().join("said");
+        std::fs::create_dir_all(&said).unwrap();
+        let said = std::fs::File::create(said.join(format!("{port}.log"))).unwrap();
         let process = command
             .env("CARNET_STATE", database::scratch().join("state").join(&port))
             .envs([("DATABASE_URL", url), ("CARNET_SIGNING_KEY", signing), ("CARNET_MASTER_KEY", master)])
             .envs([("PORT", port.as_str()), ("BIND", "127.0.0.1"), ("RUST_LOG", "error")])
             .envs([("CARNET_VERIFYING_KEYS", database::verifying().as_str()), ("CARNET_LOOKUP_KEY", master)])
             .envs(variables.iter().copied())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(said.try_clone().unwrap())
+            .stderr(said)
             .kill_on_drop(true)
             .spawn()
             .unwrap();

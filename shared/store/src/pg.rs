@@ -190,11 +190,28 @@ fn rows_of(rule: &Rule) -> Vec<[&'static str; 4]> {
 impl Db for Pg {
     fn rows<'a>(&'a self, sql: &'static str, params: Vec<Param>) -> BoxFuture<'a, Result<Vec<Row>, DbError>> {
         Box::pin(async move {
-            let query = params.into_iter().fold(sqlx::query(sql), bind);
-            let rows = query.fetch_all(&self.pool).await.map_err(from_sqlx)?;
-            rows.iter().map(document).collect()
+            let query = || params.clone().into_iter().fold(sqlx::query(sql), bind).fetch_all(&self.pool);
+            let rows = match query().await {
+                // Of a statement that failed nothing was done: it may be sent again.
+                Err(error) if schema_moved(&error) => query().await,
+                outcome => outcome,
+            };
+            rows.map_err(from_sqlx)?.iter().map(document).collect()
         })
     }
+}
+
+/// Whether a table was given a column, by a later release, while the statement or what its connection remembers of it was
+/// made for the table as it had been.
+fn schema_moved(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    let signs = [
+        ("XX000", "exceeds number of columns"),
+        ("0A000", "cached plan must not change result type"),
+        ("42804", "when preparing the plan"),
+    ];
+    let (code, message) = (database.code().unwrap_or_default(), database.message());
+    signs.iter().any(|(known, sign)| code == *known && message.contains(sign))
 }
 
 fn bind(query: Query<'_, Postgres, PgArguments>, param: Param) -> Query<'_, Postgres, PgArguments> {
