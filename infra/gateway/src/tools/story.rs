@@ -156,9 +156,9 @@ async fn sign_in(client: &Client, email: &str) -> Result<Client, StartError> {
     Ok(client.bearing(text(&session["access_token"])))
 }
 
-/// Waits up to 20 s for a mail whose subject holds `subject`.
+/// Waits up to a minute, since the emulator of Lambda at times loses a function for 20 s when it starts, for a mail whose subject holds `subject`.
 async fn wait_for_mail(client: &Client, to: &str, subject: &str) -> Result<Value, StartError> {
-    for _ in 0..200 {
+    for _ in 0..600 {
         let mails = get(client, &format!("/dev/mail?to={to}")).await?;
         if let Some(mail) = items(&mails).find(|mail| text(&mail["subject"]).contains(subject)) {
             return Ok(mail.clone());
