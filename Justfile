@@ -38,9 +38,22 @@ conformance *OPTIONS:
     cargo build --package gateway
     tests/conformance/run.sh "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
 
-# The main job against the running gateway, or one of its own: just story [native|lambda]. Search, book, mails, reminder, cancel.
+# The main job against the running gateway, or one of its own: just story [native|lambda|spin]. Search, book, mails, reminder, cancel.
 story *OPTIONS:
-    {{ gateway }} story "$@"
+    if [ "${1:-}" = spin ]; then exec tools/spin.sh story; fi; {{ gateway }} story "$@"
+
+# Components of Spin: just wasm FUNCTION… or just wasm all, into target/wasm/components.
+wasm +NAMES:
+    tools/wasm.sh "$@"
+
+# Write infra/spin/spin.toml from the manifests of the functions.
+spin-manifest:
+    cargo run --quiet --package gateway -- spin-manifest > infra/spin/spin.toml.new
+    mv infra/spin/spin.toml.new infra/spin/spin.toml
+
+# The contract of the database and the main job under the real Spin, 4.1 or newer, which must be in PATH.
+test-spin:
+    tools/spin.sh test
 
 # The measures, as JSON and a table; just bench runtimes: the same on each runtime.
 bench *OPTIONS:

@@ -46,6 +46,7 @@ mod secrets;
 mod sign_in;
 mod sign_in_with;
 mod signing_keys;
+mod spin;
 mod statements;
 mod tls;
 mod versions;

@@ -10,6 +10,7 @@ pub mod postgres;
 pub mod registry;
 pub mod sealing;
 pub mod serve;
+pub mod spin;
 pub mod tools;
 
 use std::process::ExitCode;

@@ -3,18 +3,13 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use ring::{digest, hmac};
 use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::AwsKey;
+use crate::outbound::Outbound;
 
 const MAX_ANSWER: usize = 1024 * 1024;
 
@@ -28,7 +23,7 @@ pub struct Service {
     region: String,
     endpoint: Uri,
     key: AwsKey,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Outbound,
 }
 
 /// How a call failed.
@@ -65,13 +60,7 @@ impl Service {
     pub fn new(
         [name, target, version]: [&'static str; 3], region: &str, endpoint: Uri, key: AwsKey,
     ) -> Result<Self, NoRoots> {
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|_| NoRoots)?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(https);
+        let client = Outbound::new().map_err(|_| NoRoots)?;
         Ok(Self { name, target, version, region: region.to_owned(), endpoint, key, client })
     }
 
@@ -97,23 +86,15 @@ impl Service {
             request = request.header(name, value);
         }
         let unusable = || CallError::Refused(StatusCode::BAD_REQUEST, "not a request".into());
-        let request = request.body(Full::from(body)).map_err(|_| unusable())?;
-        let answer = async {
-            let response = self.client.request(request).await.ok()?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.ok()?.to_bytes();
-            // Some answers of success are empty.
-            Some((
-                status,
-                if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice::<Value>(&body).ok() },
-            ))
-        };
-        let answer = tokio::time::timeout(patience, answer).await.ok().flatten();
-        let (status, answer) = answer.ok_or(CallError::Away)?;
+        let request = request.body(body.into()).map_err(|_| unusable())?;
+        let answer = self.client.send(request, patience, MAX_ANSWER).await.map_err(|_| CallError::Away)?;
+        let (status, body) = (answer.status(), answer.into_body());
         if status.is_server_error() {
             return Err(CallError::Refused(status, String::new()));
         }
-        let answer = answer.ok_or(CallError::Away)?;
+        // Some answers of success are empty.
+        let answer = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&body) };
+        let answer = answer.map_err(|_| CallError::Away)?;
         if status.is_success() {
             return Ok(answer);
         }

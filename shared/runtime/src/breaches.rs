@@ -5,15 +5,11 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
 use domain::person::nfc;
 use http::{Request, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use crate::outbound::Outbound;
 
 /// Longest time for one question, connection and answer together: somebody waits for it.
 pub const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -33,7 +29,7 @@ pub struct Breaches(Option<Service>);
 struct Service {
     /// What the five digits are appended to.
     base: String,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Outbound,
 }
 
 impl Breaches {
@@ -49,17 +45,10 @@ impl Breaches {
     /// an account by another's outage.
     pub async fn know(&self, password: &str) -> bool {
         let Some(service) = &self.0 else { return false };
-        match tokio::time::timeout(TIMEOUT, service.knows(password)).await {
-            Ok(Ok(known)) => known,
-            Ok(Err(why)) => {
-                tracing::warn!(why, "the service of breached passwords could not be asked");
-                false
-            }
-            Err(_) => {
-                tracing::warn!(why = "took too long", "the service of breached passwords could not be asked");
-                false
-            }
-        }
+        service.knows(password).await.unwrap_or_else(|why| {
+            tracing::warn!(why, "the service of breached passwords could not be asked");
+            false
+        })
     }
 }
 
@@ -73,13 +62,8 @@ impl Service {
         if base.query().is_some() || !base.path().ends_with('/') {
             return Err(BreachesUrlError("does not end with /"));
         }
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|_| BreachesUrlError("this machine has no root certificates"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self { base: url.to_owned(), client: Client::builder(TokioExecutor::new()).build(https) })
+        let client = Outbound::new().map_err(|_| BreachesUrlError("this machine has no root certificates"))?;
+        Ok(Self { base: url.to_owned(), client })
     }
 
     /// One question. The answer is padded, so that its length does not tell which range was asked for.
@@ -89,15 +73,14 @@ impl Service {
         let request = Request::get(format!("{}{told}", self.base))
             .header("add-padding", "true")
             .header("user-agent", "carnet")
-            .body(Empty::new())
+            .body(axum::body::Bytes::new())
             .map_err(|_| "the URL is not one")?;
-        let answer = self.client.request(request).await.map_err(|_| "connection failed")?;
+        let answer =
+            self.client.send(request, TIMEOUT, MAX_BYTES).await.map_err(|_| "no answer in time, or none whole")?;
         if answer.status() != http::StatusCode::OK {
             return Err("answered no range");
         }
-        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await.map_err(|_| "the answer breaks off")?;
-        let body = body.to_bytes();
-        let lines = str::from_utf8(&body).map_err(|_| "the answer is no text")?.lines();
+        let lines = str::from_utf8(answer.body()).map_err(|_| "the answer is no text")?.lines();
         Ok(lines.filter_map(|line| line.trim().split_once(':')).any(|(rest, count)| {
             // Padding counts nought.
             rest.eq_ignore_ascii_case(kept) && count.parse().is_ok_and(|count: u64| count > 0)

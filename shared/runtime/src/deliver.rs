@@ -4,16 +4,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tower::ServiceExt as _;
 
 use crate::events::{Event, Verdict};
+use crate::outbound::Outbound;
+use crate::pace;
 
 /// Longest time one delivery may take.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,7 +80,8 @@ impl Deliver for InProcess {
         Box::pin(async move {
             let Some(router) = self.router.get() else { return Verdict::Retry };
             let Ok(request) = post(&format!("/_events/{consumer}"), None, event) else { return Verdict::Reject };
-            let answer = tokio::time::timeout(self.patience, router.clone().oneshot(request)).await;
+            let request = request.map(Body::from);
+            let answer = pace::timeout(self.patience, router.clone().oneshot(request)).await;
             match answer {
                 Ok(Ok(response)) => Verdict::from(response.status()),
                 _ => Verdict::Retry,
@@ -92,7 +92,7 @@ impl Deliver for InProcess {
 
 /// By HTTP inside the private network.
 pub struct Http {
-    client: Client<HttpConnector, Body>,
+    client: Outbound,
     /// `{consumer}` stands for the function's name.
     url: String,
     secret: Option<String>,
@@ -101,7 +101,7 @@ pub struct Http {
 impl Http {
     /// Posts to `url`, in which `{consumer}` stands for the function's name, bearing `secret`.
     pub fn new(url: &str, secret: Option<String>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), url: url.to_owned(), secret }
+        Self { client: Outbound::plain(), url: url.to_owned(), secret }
     }
 }
 
@@ -111,10 +111,9 @@ impl Deliver for Http {
             let base = self.url.replace("{consumer}", consumer);
             let url = format!("{}/_events/{consumer}", base.trim_end_matches('/'));
             let Ok(request) = post(&url, self.secret.as_deref(), event) else { return Verdict::Retry };
-            match tokio::time::timeout(DELIVERY_TIMEOUT, self.client.request(request)).await {
-                Ok(Ok(response)) if response.status() == StatusCode::NOT_FOUND => Verdict::Retry,
-                Ok(Ok(response)) => Verdict::from(response.status()),
-                _ => Verdict::Retry,
+            match self.client.status(request, DELIVERY_TIMEOUT).await {
+                Ok(StatusCode::NOT_FOUND) | Err(_) => Verdict::Retry,
+                Ok(status) => Verdict::from(status),
             }
         })
     }
@@ -124,13 +123,13 @@ impl Deliver for Http {
 ///
 /// # Errors
 /// When the address is not one.
-pub fn post(url: &str, secret: Option<&str>, event: &Event) -> Result<Request<Body>, http::Error> {
+pub fn post(url: &str, secret: Option<&str>, event: &Event) -> Result<Request<Bytes>, http::Error> {
     let mut request =
         Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/cloudevents+json");
     if let Some(secret) = secret {
         request = request.header(AUTHORIZATION, format!("Bearer {secret}"));
     }
-    request.body(Body::from(serde_json::to_vec(event).unwrap_or_default()))
+    request.body(serde_json::to_vec(event).unwrap_or_default().into())
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ pub mod settings;
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::access::Access;
@@ -83,12 +83,17 @@ impl ClientAddress {
 }
 
 /// The other end of the connection, or whom the platform says that is.
+#[cfg(not(target_family = "wasm"))]
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    use lambda_http::request::RequestContext;
-    match extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
-        _ => extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
-    }
+    use axum::extract::ConnectInfo;
+    let connected = || extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|peer| peer.0.ip());
+    crate::host::lambda::peer(extensions).or_else(connected)
+}
+
+/// Whom the host says the other end is.
+#[cfg(target_family = "wasm")]
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<crate::host::spin::Peer>().map(|peer| peer.0)
 }
 
 /// The request came over TLS of ours; left by the host.
@@ -230,7 +235,7 @@ async fn refused(ctx: &Ctx, who: Value, access: Option<Access>, named: Option<Uu
 
 /// Cuts a request that takes longer than it may.
 pub(crate) async fn within(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(deadline, next.run(request)).await {
+    match crate::pace::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(Kind::Unavailable).into_response(),
     }

@@ -57,6 +57,9 @@ pub struct Manifest {
     /// Those that it also uses where they are set.
     #[serde(default)]
     pub optional_secrets: Vec<String>,
+    /// Why it does not run as a component of Spin; absent where it does.
+    #[serde(default)]
+    pub not_on_spin: Option<String>,
     /// What it may do to which table.
     #[serde(default)]
     pub grants: std::collections::BTreeMap<String, Vec<Grant>>,

@@ -51,7 +51,7 @@ async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(Problem::new(Kind::BodyTooLarge));
     }
-    match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+    match crate::pace::timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::new(Kind::BodyTooLarge)),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::BodyUnreadable)),

@@ -23,6 +23,8 @@ pub mod lookup_key;
 pub mod mail;
 pub mod openapi;
 pub mod openid;
+mod outbound;
+mod pace;
 pub mod page;
 pub mod passkeys;
 pub mod passwords;

@@ -77,7 +77,7 @@ impl Bound {
             match self.prove().await {
                 Ok(()) => std::future::pending().await,
                 Err(LookupKeyError::Another) => return LookupKeyError::Another,
-                Err(LookupKeyError::Database(_)) => tokio::time::sleep(PAUSE).await,
+                Err(LookupKeyError::Database(_)) => crate::pace::sleep(PAUSE).await,
             }
         }
     }

@@ -13,6 +13,7 @@ use domain::person::nfc;
 use tokio::sync::Semaphore;
 
 use crate::keys::KeyError;
+use crate::pace;
 
 /// argon2id as the OWASP Password Storage Cheat Sheet asks: 19 MiB, 2 passes, 1 lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -125,7 +126,7 @@ impl Passwords {
             let _here = (turn, place);
             work(&tables, &done)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| KeyError::Failed("hash"))?
+        pace::blocking(work).await.ok_or(KeyError::Failed("hash"))?
     }
 
     /// How many hashes were begun so far.

@@ -1,5 +1,7 @@
 //! Signing of the audit trail's seals, and the store that keeps copies of them where nobody changes them.
 
+// A guest has no directory.
+#[cfg(not(target_family = "wasm"))]
 mod folder;
 mod s3;
 
@@ -17,6 +19,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::config::{AwsKey, Config};
 use crate::keys::{KeyError, is_service};
+#[cfg(not(target_family = "wasm"))]
 pub use folder::Folder;
 pub use s3::S3;
 
@@ -86,6 +89,7 @@ pub fn derived_before(config: &Config) -> Result<Vec<PublicKey>, KeyError> {
 /// # Errors
 /// What is wrong with it; never its secrets.
 pub fn open(url: &str, aws: Option<&AwsKey>) -> Result<Arc<dyn Objects>, ObjectsError> {
+    #[cfg(not(target_family = "wasm"))]
     if let Some(directory) = url.strip_prefix("file://") {
         return Ok(Arc::new(Folder::new(directory)));
     }

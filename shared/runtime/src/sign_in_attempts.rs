@@ -137,7 +137,7 @@ impl Attempt {
                     let seconds = until.as_second().saturating_sub(now.as_second()).max(1);
                     return Err(Problem::new(Kind::TooManyAttempts).retry_after(seconds));
                 }
-                State::Busy => tokio::time::sleep(Duration::from_millis(pause)).await,
+                State::Busy => crate::pace::sleep(Duration::from_millis(pause)).await,
             }
         }
         Err(Problem::new(Kind::Unavailable))

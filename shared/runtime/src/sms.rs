@@ -3,14 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use http::{Request, StatusCode, Uri};
-use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::json;
+
+use crate::outbound::{Outbound, OutboundError};
 
 /// Longest time for one message, connection and answer together.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +48,7 @@ struct Brevo {
     sender: String,
     key: String,
     url: Uri,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Outbound,
 }
 
 impl Sms {
@@ -72,8 +68,7 @@ impl Sms {
     /// [`SmsError`]; only [`SmsError::Away`] is worth another try.
     pub async fn send(&self, to: &str, text: &str) -> Result<(), SmsError> {
         let brevo = self.0.as_ref().ok_or_else(|| SmsError::Away("SMS_URL is not set".into()))?;
-        let sent = tokio::time::timeout(TIMEOUT, brevo.send(to, text)).await;
-        sent.unwrap_or_else(|_| Err(SmsError::Away("took too long".into())))
+        brevo.send(to, text).await
     }
 }
 
@@ -98,13 +93,7 @@ impl Brevo {
         if url.scheme_str() != Some("https") && !(local && url.scheme_str() == Some("http")) {
             return Err(SmsUrlError("url is not https://…"));
         }
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|_| SmsUrlError("this machine has no root certificates"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(https);
+        let client = Outbound::new().map_err(|_| SmsUrlError("this machine has no root certificates"))?;
         Ok(Self { sender: sender.to_owned(), key, url, client })
     }
 
@@ -118,16 +107,19 @@ impl Brevo {
             .header("api-key", &self.key)
             .header("content-type", "application/json")
             .header("accept", "application/json")
-            .body(Full::from(wish.to_string()))
+            .body(wish.to_string().into())
             .map_err(|_| SmsError::Away("the key is not one".into()))?;
-        let answer = self.client.request(request).await.map_err(|_| SmsError::Away("connection failed".into()))?;
-        match answer.status() {
+        let answer = self.client.status(request, TIMEOUT).await.map_err(|error| match error {
+            OutboundError::Late => SmsError::Away("took too long".into()),
+            _ => SmsError::Away("connection failed".into()),
+        });
+        match answer? {
             status if status.is_success() => Ok(()),
             // What speaks of our account or of the moment mends; the rest speaks of this message.
-            StatusCode::UNAUTHORIZED
+            status @ (StatusCode::UNAUTHORIZED
             | StatusCode::PAYMENT_REQUIRED
             | StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS => Err(SmsError::Away(format!("answered {}", answer.status().as_u16()))),
+            | StatusCode::TOO_MANY_REQUESTS) => Err(SmsError::Away(format!("answered {}", status.as_u16()))),
             status if status.is_client_error() => Err(SmsError::Refused(status.as_u16())),
             status => Err(SmsError::Away(format!("answered {}", status.as_u16()))),
         }

@@ -5,9 +5,12 @@
 //! guest or a Lambda killed in the middle of a transaction leaves it open in somebody else's pool.
 
 mod param;
-#[cfg(feature = "pg")]
+#[cfg(not(target_family = "wasm"))]
 pub mod pg;
+mod refusal;
 pub mod shared;
+#[cfg(target_family = "wasm")]
+pub mod spin;
 mod statement;
 
 pub use param::Param;

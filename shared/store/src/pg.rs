@@ -11,6 +11,7 @@ use sqlx::query::Query;
 use sqlx::types::Json;
 use sqlx::{Connection, Postgres, Row as _};
 
+use crate::refusal::Refusal;
 use crate::{Db, DbError, Param, Row};
 
 /// Longest wait for a free connection before the caller is told to come back.
@@ -230,30 +231,18 @@ fn document(row: &PgRow) -> Result<Row, DbError> {
     row.try_get::<Json<Box<RawValue>>, _>(0).map(|Json(document)| document).map_err(from_sqlx)
 }
 
-/// Sorts a failure. Of what may quote what somebody typed nothing is kept: no detail, and no message of class 22.
+/// Sorts a failure.
 fn from_sqlx(error: sqlx::Error) -> DbError {
     match error {
         sqlx::Error::Database(database) => {
-            let code = database.code().unwrap_or_default().into_owned();
-            if let Some(name) = database.constraint() {
-                let loser = database
-                    .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-                    .and_then(sqlx::postgres::PgDatabaseError::detail)
-                    .and_then(|detail| detail.parse().ok());
-                return DbError::Constraint { name: name.to_owned(), code, loser };
-            }
-            match code.as_str() {
-                // Shutdown, start-up, too many connections, cancelled for time, deadlock, serialisation, lock timeout.
-                "57P01" | "57P02" | "57P03" | "53300" | "57014" | "40P01" | "40001" | "55P03" => {
-                    DbError::Unavailable(code)
-                }
-                // A table or a function is not there: this release is here before its migrations.
-                "42P01" | "42883" => DbError::Unavailable(format!("{code}: the schema is not up to date")),
-                other if other.starts_with("08") || other.starts_with("53") => DbError::Unavailable(code),
-                // Class 22 quotes the offending value.
-                other if other.starts_with("22") => DbError::Bug(format!("SQLSTATE {code}")),
-                _ => DbError::Bug(format!("SQLSTATE {code}: {}", database.message())),
-            }
+            let code = database.code().unwrap_or_default();
+            let postgres = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+            DbError::from(Refusal {
+                code: &code,
+                message: database.message(),
+                constraint: database.constraint(),
+                detail: postgres.and_then(sqlx::postgres::PgDatabaseError::detail),
+            })
         }
         sqlx::Error::Io(error) => DbError::Unavailable(error.kind().to_string()),
         sqlx::Error::PoolTimedOut => DbError::Unavailable("no free connection in time".into()),

@@ -8,7 +8,7 @@ mod import;
 pub mod rotate_keys;
 mod seed;
 mod stage;
-mod story;
+pub mod story;
 
 use runtime::config::Config;
 use runtime::host::StartError;
@@ -30,6 +30,7 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "migrate" => migrate(config).await,
         "secrets" => secrets(),
         "health" => runtime::host::health(&config).await,
+        "spin-manifest" => spin_manifest(),
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
         other => Err(format!("there is no tool {other:?}: ./just lists them").into()),
@@ -41,6 +42,13 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
 #[expect(clippy::unnecessary_wraps, reason = "as the other tools")]
 fn matrix() -> Result<(), StartError> {
     print!("{}", domain::access::matrix());
+    Ok(())
+}
+
+/// Prints `spin.toml`.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+fn spin_manifest() -> Result<(), StartError> {
+    print!("{}", crate::spin::kept(crate::registry::FUNCTIONS)?);
     Ok(())
 }
 

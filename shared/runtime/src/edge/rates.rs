@@ -18,7 +18,7 @@ use store::shared::LEASE;
 use store::{Db, DbError, Query as _, params};
 
 use crate::keys::Keys;
-use crate::{Kind, Problem};
+use crate::{Kind, Problem, pace};
 
 /// Length of a window, in seconds.
 const WINDOW: i64 = 60;
@@ -156,7 +156,7 @@ impl Rates {
         let key = key.ok()?;
         let lease = self.lease(&key, window);
         // Who else is waiting for a block of this key will spend of the one that comes.
-        let mut lease = lease.lock().await;
+        let mut lease = pace::lock(&lease).await;
         if lease.window != window {
             *lease = Lease { window, ..Lease::default() };
         }
@@ -197,7 +197,7 @@ impl Rates {
     async fn block(&self, db: &dyn Db, key: &str, window: i64, quota: u32, second: i64) -> Option<Block> {
         let size = (quota / 10).clamp(1, BLOCK);
         let leased = db.one(&LEASE, params![key, window, i64::from(quota), i64::from(size)]);
-        let leased = tokio::time::timeout(PATIENCE, leased).await;
+        let leased = pace::timeout(PATIENCE, leased).await;
         match leased.unwrap_or_else(|_| Err(DbError::Unavailable("slow".into()))) {
             Ok(block) => {
                 self.told.store(false, Ordering::Relaxed);

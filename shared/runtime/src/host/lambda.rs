@@ -1,14 +1,16 @@
 //! The AWS Lambda host: an HTTP API event, an SQS batch or a scheduler's tick becomes a request on the same router.
 
+use std::net::IpAddr;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use axum::Router;
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::header::CONTENT_TYPE;
-use http::{Method, Request, Response, StatusCode};
+use http::{Extensions, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use lambda_http::request::LambdaRequest;
+use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -21,6 +23,14 @@ use super::{App, StartError};
 /// When the platform's runtime API cannot be reached.
 pub async fn serve(name: &'static str, app: App) -> Result<(), StartError> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(name, &app, event.payload))).await
+}
+
+/// Whom the platform says a request came from.
+pub(crate) fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    match extensions.get::<RequestContext>()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        _ => None,
+    }
 }
 
 /// Answers one invocation of function `name`.

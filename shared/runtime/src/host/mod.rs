@@ -1,27 +1,38 @@
-//! From a function to a process: the same binary is a container and a Lambda.
+//! From a function to a process: the same binary is a container and a Lambda. On Spin it is a guest.
 
+#[cfg(not(target_family = "wasm"))]
 mod alone;
 mod assemble;
+#[cfg(not(target_family = "wasm"))]
 pub mod connections;
+#[cfg(not(target_family = "wasm"))]
 pub mod lambda;
+#[cfg(not(target_family = "wasm"))]
 pub mod native;
+#[cfg(not(target_family = "wasm"))]
+mod process;
+#[cfg(not(target_family = "wasm"))]
 mod quiet;
+#[cfg(target_family = "wasm")]
+pub mod spin;
+#[cfg(not(target_family = "wasm"))]
 pub mod tls;
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
+#[cfg(not(target_family = "wasm"))]
 pub use alone::health;
 pub use assemble::{App, assemble};
-use store::Db;
-use store::pg::Pg;
+#[cfg(not(target_family = "wasm"))]
+pub use process::{MISCONFIGURED, main, main_code, run, unchecked};
+use store::{Db, DbError};
 
 use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deliver::{Deliver, Http, Subscription};
 use crate::edge::rates::Rates;
-use crate::faults::{Faults, Misconfigured};
+use crate::faults::Faults;
 use crate::keys::{self, Keys};
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
@@ -30,7 +41,7 @@ use crate::passkeys::Passkeys;
 use crate::queue::{self, Sqs};
 use crate::seals::Seals;
 use crate::sms::Sms;
-use crate::{Ctx, Function, Manifest, Parts, telemetry};
+use crate::{Ctx, Manifest, Parts};
 
 /// The variable of what signs seals.
 pub(crate) const SEAL: &str = "CARNET_SEAL_KEY";
@@ -38,88 +49,24 @@ pub(crate) const SEAL: &str = "CARNET_SEAL_KEY";
 /// What stops a process from starting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Ends a process whose configuration is at fault (`EX_CONFIG` of sysexits.h): starting it again is of no use.
-pub const MISCONFIGURED: u8 = 78;
-
-/// The `main` of one function: a Lambda where the platform says so, an HTTP server elsewhere; `tick` runs its trigger once,
-/// `health` asks the server that runs beside.
-pub fn main(function: Function) -> ExitCode {
-    ExitCode::from(main_code(function))
-}
-
-/// As [`main`]; the number that the process ends with.
-pub fn main_code(function: Function) -> u8 {
-    let verb = std::env::args().nth(1).unwrap_or_default();
-    let manifest = function.manifest();
-    let check = |config: &Config, faults: &mut Faults| match &manifest {
-        Ok(manifest) => check_alone(config, manifest, faults),
-        Err(error) => faults.add(error),
-    };
-    if verb == "health" {
-        return run(unchecked, |config| async move { alone::health(&config).await });
-    }
-    run(check, |config| async move {
-        let manifest = function.manifest()?;
-        let ctx = context(&config, &manifest)?;
-        let app = assemble(&[function], &ctx)?;
-        let serving = async {
-            if verb == "tick" {
-                alone::tick(function.name, &app).await
-            } else if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-                lambda::serve(function.name, app).await
-            } else {
-                let stop = native::stop_signal();
-                alone::serve(&config, &manifest, app, stop).await
-            }
-        };
-        tokio::select! {
-            served = serving => served,
-            refused = ctx.bound.refused() => Err(refused.into()),
-        }
-    })
-}
-
-/// For who needs no more of a configuration than that its variables are understood.
-pub fn unchecked(_: &Config, _: &mut Faults) {}
-
-/// Reads the configuration, starts logging and a runtime, and runs `start` to its end. What is wrong with the configuration,
-/// also in the eyes of `check`, is told in one message, and nothing starts.
-pub fn run<F: Future<Output = Result<(), StartError>>>(
-    check: impl FnOnce(&Config, &mut Faults), start: impl FnOnce(Config) -> F,
-) -> u8 {
-    // Before the configuration is read, or what is wrong with it would be told to nobody.
-    telemetry::start(std::env::var("CARNET_ENV").is_ok_and(|environment| environment == "development"));
-    let (config, mut faults) = Config::from_env_with_faults();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime.map_err(StartError::from).and_then(|runtime| {
-        // Pools and clients are made within a runtime, though none of them does anything yet.
-        let _within = runtime.enter();
-        check(&config, &mut faults);
-        faults.end()?;
-        runtime.block_on(start(config))
-    });
-    match outcome {
-        Ok(()) => 0,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            if error.is::<Misconfigured>() { MISCONFIGURED } else { 1 }
-        }
-    }
-}
-
 /// The context of a function that runs alone: of its configuration it is given the secrets that its manifest names, and no
 /// others.
 ///
 /// # Errors
 /// Names every variable that is missing or wrong.
 pub fn context(config: &Config, manifest: &Manifest) -> Result<Ctx, StartError> {
+    context_of(config, std::slice::from_ref(manifest))
+}
+
+/// The same for a few functions that run together.
+fn context_of(config: &Config, manifests: &[Manifest]) -> Result<Ctx, StartError> {
     let mut faults = Faults::default();
-    check_alone(config, manifest, &mut faults);
+    check_alone(config, manifests, &mut faults);
     faults.end()?;
-    let named = |secret: &str| manifest.names(secret);
+    let named = |secret: &str| manifests.iter().any(|manifest| manifest.names(secret));
     let config = &keys::completed(config)?.only(&named);
     let url = config.database_url.as_deref().ok_or("DATABASE_URL: is missing")?;
-    let db: Arc<dyn Db> = Arc::new(Pg::with_role(url, config.database_pool, config.database_role.as_deref())?);
+    let db = database(url, config)?;
     let seals = named(SEAL).then(|| Seals::new(config)).transpose()?;
     let (deliver, subscriptions) = (standalone_deliver(config)?, standalone_subscriptions(config)?);
     let clock = Clock::default();
@@ -130,14 +77,16 @@ pub fn context(config: &Config, manifest: &Manifest) -> Result<Ctx, StartError> 
 }
 
 /// What is wrong with the configuration of a function that runs alone.
-fn check_alone(config: &Config, manifest: &Manifest, faults: &mut Faults) {
-    let named = |secret: &str| manifest.names(secret);
+fn check_alone(config: &Config, manifests: &[Manifest], faults: &mut Faults) {
+    let named = |secret: &str| manifests.iter().any(|manifest| manifest.names(secret));
     let complete = faults.note(keys::completed(config)).unwrap_or_else(|| config.clone()).only(&named);
     let given = complete.secrets();
-    for name in manifest.secrets.iter().filter(|name| !given.contains(&(name.as_str(), true))) {
+    let needed = manifests.iter().flat_map(|manifest| &manifest.secrets);
+    for name in needed.filter(|name| !given.contains(&(name.as_str(), true))) {
         faults.add(format!("{name}: is missing"));
     }
-    if config.queue_url.is_some() {
+    #[cfg(not(target_family = "wasm"))]
+    for manifest in manifests.iter().filter(|_| config.queue_url.is_some()) {
         faults.note(alone::queue(config, &manifest.name));
     }
     faults.note(standalone_deliver(&complete));
@@ -152,7 +101,7 @@ pub fn check_all(config: &Config, faults: &mut Faults) {
 
 fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Faults) {
     if let Some(url) = &config.database_url {
-        faults.note(Pg::lazy(url, 1));
+        faults.note(database(url, config));
     }
     for fault in Keys::faults(config, named) {
         faults.add(fault);
@@ -165,9 +114,21 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     faults.note(Sms::new(config.sms_url.as_deref()));
     faults.note(Breaches::new(config.breached_passwords_url.as_deref()));
     faults.note(Providers::from_config(config));
+    #[cfg(not(target_family = "wasm"))]
     if let (Some(chain), Some(key)) = (&config.edges.tls_certificate, &config.edges.tls_key) {
         faults.note(tls::Tls::from_files(chain, key));
     }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn database(url: &str, config: &Config) -> Result<Arc<dyn Db>, DbError> {
+    Ok(Arc::new(store::pg::Pg::with_role(url, config.database_pool, config.database_role.as_deref())?))
+}
+
+/// Pool and role are the host's affair there: see `store/src/spin.rs`.
+#[cfg(target_family = "wasm")]
+fn database(url: &str, _: &Config) -> Result<Arc<dyn Db>, DbError> {
+    Ok(Arc::new(store::spin::Spin::new(url)?))
 }
 
 /// The context of a process of all functions, over a database that is already chosen.

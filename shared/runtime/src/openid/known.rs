@@ -69,7 +69,7 @@ impl Cache {
     async fn no_older_than(
         &self, age: SignedDuration, settings: &Settings, http: &Http, now: Timestamp,
     ) -> Result<Arc<Known>, OpenidError> {
-        let mut held = self.0.lock().await;
+        let mut held = crate::pace::lock(&self.0).await;
         // A clock that was set back makes what is known old, not young for ever.
         let younger = |at: Timestamp, age: SignedDuration| now.duration_since(at).abs() < age;
         if let Some(known) = held.0.as_ref().filter(|known| younger(known.fetched_at, age)) {

@@ -347,7 +347,7 @@ impl Provider {
 /// Cuts a conversation that takes too long.
 async fn bounded<T>(work: impl Future<Output = Result<T, OpenidError>>) -> Result<T, OpenidError> {
     let late = || OpenidError::Unavailable("no answer in time".into());
-    tokio::time::timeout(CONVERSATION, work).await.unwrap_or_else(|_| Err(late()))
+    crate::pace::timeout(CONVERSATION, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Whether a URL of a provider may be called or sent to.

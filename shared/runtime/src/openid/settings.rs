@@ -10,7 +10,7 @@ use openidconnect::url::{Host, Url};
 use serde::Deserialize;
 
 use super::assertion::SigningKey;
-use super::http::Trust;
+use crate::outbound::Trust;
 
 /// What is wrong with the description; never a value of it.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,14 @@
 mod outbox;
 mod sqs;
 
+use std::pin::pin;
+
 use domain::notice::{GIVE_UP_AFTER, pause};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, Either, join_all, select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::DbError;
+#[cfg(not(target_family = "wasm"))]
 use tokio::sync::watch;
 
 pub use outbox::Outbox;
@@ -16,6 +19,7 @@ pub use sqs::{SCHEME, Sqs};
 
 use crate::deliver::Deliver;
 use crate::events::{Event, Verdict};
+use crate::pace;
 
 /// More tries than pauses fit into [`GIVE_UP_AFTER`]: an event that ends its consumer before it answers is given up, too.
 pub const MOST_ATTEMPTS: u32 = 100;
@@ -98,15 +102,15 @@ pub async fn carry(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDurati
     let renewal = async {
         let third = std::time::Duration::try_from(lease / 3).unwrap_or(REST_WHEN_DOWN);
         loop {
-            tokio::time::sleep(third).await;
+            pace::sleep(third).await;
             if let Err(error) = queue.renew(&messages, lease).await {
                 tracing::warn!(%error, "leases could not be renewed");
             }
         }
     };
-    let settled = tokio::select! {
-        settled = work => settled,
-        () = renewal => Vec::new(),
+    let settled = match select(pin!(work), pin!(renewal)).await {
+        Either::Left((settled, _)) => settled,
+        Either::Right(((), _)) => Vec::new(),
     };
     let count = settled.len();
     queue.settle(settled).await?;
@@ -114,6 +118,7 @@ pub async fn carry(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDurati
 }
 
 /// Carries until told to stop.
+#[cfg(not(target_family = "wasm"))]
 pub async fn work(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDuration, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let carried = tokio::select! {

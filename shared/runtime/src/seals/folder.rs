@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{Objects, ObjectsError};
+use crate::pace;
 
 /// A directory, made when first written to. What keeps it from being changed is up to who mounts it.
 pub struct Folder(PathBuf);
@@ -26,7 +27,7 @@ fn failed(error: std::io::Error) -> ObjectsError {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ObjectsError> + Send + 'static,
 ) -> Result<T, ObjectsError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| ObjectsError::Store(error.to_string()))?
+    pace::blocking(work).await.ok_or_else(|| ObjectsError::Store("the work came to no end".into()))?
 }
 
 impl Objects for Folder {

@@ -7,11 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
 use rusty_s3::actions::{ListObjectsV2, S3Action};
@@ -19,6 +14,7 @@ use rusty_s3::{Bucket, Credentials, UrlStyle};
 
 use super::{Objects, ObjectsError};
 use crate::config::AwsKey;
+use crate::outbound::{Outbound, OutboundError};
 
 /// How long one signed request is good for.
 const SIGNED_FOR: Duration = Duration::from_mins(1);
@@ -35,7 +31,7 @@ pub struct S3 {
     credentials: Credentials,
     prefix: String,
     locked: SignedDuration,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Outbound,
 }
 
 impl S3 {
@@ -65,12 +61,6 @@ impl S3 {
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let endpoint = endpoint.parse().map_err(|_| wrong("endpoint is not a URL"))?;
         let bucket = Bucket::new(endpoint, UrlStyle::Path, name.to_owned(), region);
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|_| wrong("this machine has no root certificates"))?
-            .https_or_http()
-            .enable_http1()
-            .build();
         let prefix = prefix.trim_end_matches('/');
         Ok(Self {
             bucket: bucket.map_err(|_| wrong("bucket is not one"))?,
@@ -80,7 +70,7 @@ impl S3 {
             },
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             locked: SignedDuration::from_hours(24 * days),
-            client: Client::builder(TokioExecutor::new()).build(https),
+            client: Outbound::new().map_err(|_| wrong("this machine has no root certificates"))?,
         })
     }
 
@@ -89,15 +79,16 @@ impl S3 {
     }
 
     async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> Result<(StatusCode, Bytes), ObjectsError> {
-        let request = request.body(Full::from(body)).map_err(|_| ObjectsError::Store("not a request".into()))?;
-        let answer = async {
-            let response = self.client.request(request).await.map_err(|_| "does not answer")?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| "breaks off")?;
-            Ok::<_, &str>((status, body.to_bytes()))
-        };
-        let answer = tokio::time::timeout(TIMEOUT, answer).await.unwrap_or(Err("takes too long"));
-        answer.map_err(|error| ObjectsError::Store(error.into()))
+        let request = request.body(body.into()).map_err(|_| ObjectsError::Store("not a request".into()))?;
+        let answer = self.client.send(request, TIMEOUT, MAX_ANSWER).await.map_err(|error| {
+            let said = match error {
+                OutboundError::Connection(_) => "does not answer",
+                OutboundError::Body => "breaks off",
+                OutboundError::Late => "takes too long",
+            };
+            ObjectsError::Store(said.into())
+        })?;
+        Ok((answer.status(), answer.into_body()))
     }
 
     async fn write(&self, name: &str, bytes: Vec<u8>, now: Timestamp) -> Result<(), ObjectsError> {
