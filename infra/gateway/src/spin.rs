@@ -8,7 +8,8 @@ use runtime::host::StartError;
 use runtime::{Function, Manifest};
 
 /// What every component may be told beside its secrets. Each is empty until it is given: then the function's own default holds.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
+    "DATABASE_ROLE",
     "PUBLIC_URL",
     "EMERGENCY_HOURS",
     "TRUSTED_PROXIES",

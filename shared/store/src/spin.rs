@@ -1,9 +1,8 @@
 //! The driver of a guest of Spin: the host keeps the connections, `spin_sdk::pg` asks for one.
 //!
 //! The host's pool does not roll back what a guest left open, prepares each statement anew, and takes back what a session
-//! was set to when it lends a connection again. So there is one statement at a time, and what a session needs is said in the
-//! address, where the host's client sends it with each start of a session. `set session authorization default`, which is part
-//! of taking back, ends a role that was set: the user of the address must be one that may no more than the functions.
+//! was set to when it lends a connection again. So there is one statement at a time, and what a session needs, its role too, is
+//! said in the address: what a session begins with stays, where a role that was set later would be taken back.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -33,15 +32,22 @@ pub struct Spin {
 }
 
 impl Spin {
-    /// For a URL, `postgres://user:password@host:port/database`. Nothing is connected to yet.
+    /// For a URL, `postgres://user:password@host:port/database`, and a role that may less than its user. Nothing is connected
+    /// to yet.
     ///
     /// # Errors
-    /// [`DbError::Bug`] when `url` is not a PostgreSQL URL.
-    pub fn new(url: &str) -> Result<Self, DbError> {
+    /// [`DbError::Bug`] when `url` is not a PostgreSQL URL, or the role not a plain name.
+    pub fn new(url: &str, role: Option<&str>) -> Result<Self, DbError> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(DbError::Bug("DATABASE_URL is not a PostgreSQL URL".into()));
         }
-        let settings: Vec<String> = SETTINGS.iter().map(|(name, value)| format!("-c%20{name}%3D{value}")).collect();
+        let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !role.is_none_or(plain) {
+            return Err(DbError::Bug("DATABASE_ROLE is not a plain name".into()));
+        }
+        let role = role.map(|role| ("role", role));
+        let settings = SETTINGS.into_iter().chain(role).map(|(name, value)| format!("-c%20{name}%3D{value}"));
+        let settings: Vec<String> = settings.collect();
         let also = if url.contains('?') { '&' } else { '?' };
         let settings = settings.join("%20");
         let address = format!("{url}{also}application_name=carnet&connect_timeout=3&options={settings}");

@@ -104,11 +104,11 @@ pub async fn big_rows_arrive(db: &dyn Db) -> Outcome {
 }
 
 pub async fn a_row_that_is_no_document_is_a_mistake(db: &dyn Db) -> Outcome {
+    const TEXT: Statement<i64> = Statement::new("wrong", "select to_jsonb('s3cret'::text)");
     for sql in ["select null::jsonb", "select 1", "select 'text'::text"] {
         let refused = refusal(db, sql, params![]).await?;
         holds(matches!(refused, DbError::Bug(_)), (sql, refused))?;
     }
-    const TEXT: Statement<i64> = Statement::new("wrong", "select to_jsonb('s3cret'::text)");
     match db.one(&TEXT, params![]).await {
         Err(DbError::Bug(said)) if !said.contains("s3cret") && said.contains("wrong") => Ok(()),
         other => Err(format!("a row of another type: {other:?}")),

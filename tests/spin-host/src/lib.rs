@@ -2,6 +2,8 @@
 //! files that its SDK ships; the crates under it (`wasmtime`, `deadpool-postgres`); how its pool lends and cleans; how many
 //! requests a guest answers. Of outbound HTTP it refuses nothing.
 
+#![allow(clippy::result_large_err, reason = "the errors are those that the interface has")]
+
 mod guest;
 pub mod manifest;
 mod postgres;

@@ -125,10 +125,10 @@ fn database(url: &str, config: &Config) -> Result<Arc<dyn Db>, DbError> {
     Ok(Arc::new(store::pg::Pg::with_role(url, config.database_pool, config.database_role.as_deref())?))
 }
 
-/// Pool and role are the host's affair there: see `store/src/spin.rs`.
+/// The pool is the host's affair there.
 #[cfg(target_family = "wasm")]
-fn database(url: &str, _: &Config) -> Result<Arc<dyn Db>, DbError> {
-    Ok(Arc::new(store::spin::Spin::new(url)?))
+fn database(url: &str, config: &Config) -> Result<Arc<dyn Db>, DbError> {
+    Ok(Arc::new(store::spin::Spin::new(url, config.database_role.as_deref())?))
 }
 
 /// The context of a process of all functions, over a database that is already chosen.

@@ -33,16 +33,22 @@ async fn with_extension(name: &str) -> (Database, Pg) {
 }
 
 async fn guest(database: &Database) -> Running {
+    guest_as(database, "none").await
+}
+
+async fn guest_as(database: &Database, role: &str) -> Running {
     let source = components().join("db_contract.wasm");
     let manifest = format!(
         "spin_manifest_version = 2\n[application]\nname = \"contract\"\n[variables]\ndatabase_url = {{ required = true }}\n\
-         database_host = {{ required = true }}\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"contract\"\n\
+         database_host = {{ required = true }}\ndatabase_role = {{ required = true }}\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"contract\"\n\
          [component.contract]\nsource = \"{}\"\n\
          allowed_outbound_hosts = [\"postgres://{{{{ database_host }}}}\", \"postgres://127.0.0.1:9\"]\n\
-         [component.contract.variables]\ndatabase_url = \"{{{{ database_url }}}}\"\n",
+         [component.contract.variables]\ndatabase_url = \"{{{{ database_url }}}}\"\n\
+         database_role = \"{{{{ database_role }}}}\"\n",
         source.display()
     );
-    let given = variables([("database_url", &database.tcp), ("database_host", &database.host)]);
+    let given =
+        variables([("database_url", &database.tcp), ("database_host", &database.host), ("database_role", role)]);
     up("contract", Manifest::Text(manifest), given).await
 }
 
@@ -142,4 +148,15 @@ fn a_database_that_is_away_or_not_allowed_is_unavailable() {
     });
     assert_eq!(answer, (StatusCode::OK, "unavailable, unavailable".to_owned()));
     assert!(matches!(native, Err(store::DbError::Unavailable(_))), "{native:?}");
+}
+
+/// The user of the address owns the database; connections are lent, cleaned and lent again.
+#[test]
+fn statements_run_as_the_role_of_the_functions_and_go_on_to() {
+    let answer = block_on(async {
+        let database = Database::migrated("contract_role").await;
+        let running = guest_as(&database, "carnet_app").await;
+        ask(&running, Method::GET, "/who").await
+    });
+    assert_eq!(answer, (StatusCode::OK, ["\"carnet_app\""; 5].join(" ")));
 }

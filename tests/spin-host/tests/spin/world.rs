@@ -41,13 +41,11 @@ pub fn components() -> &'static Path {
     })
 }
 
-/// A database, as the owner reaches it and as a guest does.
+/// A database, as the machine reaches it and as a guest does.
 pub struct Database {
     pub owner: String,
     /// As its owner too, by TCP.
     pub tcp: String,
-    /// As one who may no more than the functions.
-    pub guest: String,
     pub host: String,
 }
 
@@ -75,20 +73,15 @@ impl Database {
                 });
             }
         });
-        let by = |user: &str| format!("postgres://{user}@{host}/{name}?sslmode=disable");
-        Self { owner: server().url(name), tcp: by("carnet"), guest: by("carnet_guest"), host: host.clone() }
+        let tcp = format!("postgres://carnet@{host}/{name}?sslmode=disable");
+        Self { owner: server().url(name), tcp, host }
     }
 
-    /// One with the schema, the fixtures to come, and a user for guests.
+    /// One with the schema, and the fixtures to come.
     pub async fn migrated(name: &str) -> Self {
         let database = Self::empty(name).await;
         let pg = store::pg::Pg::lazy(&database.owner, 2).unwrap();
         pg.migrate().await.unwrap();
-        let user = "do $$ begin
-            if not exists (select from pg_roles where rolname = 'carnet_guest') then
-                create role carnet_guest login in role carnet_app;
-            end if; end $$";
-        sqlx::query(user).execute(pg.pool()).await.unwrap();
         pg.close().await;
         database
     }
