@@ -15,14 +15,14 @@ up *OPTIONS:
     cargo build --package gateway
     CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
 
-# Format, lints, dependencies, and every test.
+# Format, lints, dependencies, and every test but those of components: just test-wasm.
 test: check
-    cargo test --workspace --locked
+    cargo test --workspace --exclude spin-host --locked
 
 # Format, lints and dependencies, without the tests.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --exclude spin-host --all-targets --locked -- -D warnings
     tools/deny.sh
 
 # Write the format.
@@ -31,7 +31,7 @@ fmt:
 
 # The tests that need no database.
 unit *FILTER:
-    cargo test --workspace --exclude it --locked -- "$@"
+    cargo test --workspace --exclude it --exclude spin-host --locked -- "$@"
 
 # Every operation of /openapi.json against valid and invalid input, on a gateway of its own: just conformance [EXAMPLES].
 conformance *OPTIONS:
@@ -45,6 +45,11 @@ story *OPTIONS:
 # Components of Spin: just wasm FUNCTION… or just wasm all, into target/wasm/components.
 wasm +NAMES:
     tools/wasm.sh "$@"
+
+# The functions as components, and both drivers of the store, on a small host of Spin's components: builds wasmtime, once.
+test-wasm *FILTER:
+    cargo clippy --package spin-host --all-targets --locked -- -D warnings
+    cargo test --package spin-host --test spin --locked -- "$@"
 
 # Write infra/spin/spin.toml from the manifests of the functions.
 spin-manifest:

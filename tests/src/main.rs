@@ -16,6 +16,7 @@ mod booking;
 mod breaches;
 mod changing;
 mod containers;
+mod contract;
 mod devices;
 mod edge;
 mod emergency;
