@@ -41,6 +41,8 @@ ALLOWED = {
     "POST /v1/second-factors/totp/confirmation": OTP,
     "POST /v1/sessions/second-factor": {("field-invalid", "otp")},
     "POST /v1/second-factors/passkeys": CREDENTIAL,
+    # Of an account or of an address, one of the two.
+    "POST /v1/second-factors/reset": {("field-missing", "account"), ("field-invalid", "account")},
     "GET /v1/me/access-log": CURSOR | DATES,
     "GET /v1/audit": CURSOR | {("field-invalid", "date[0]"), ("field-invalid", "date[1]"), ("field-invalid", "date"),
                                ("range-too-long", "date"), ("range-reversed", "date")},
