@@ -64,7 +64,7 @@ pub(crate) async fn reset(
 ) -> Result<Json<FactorsReset>, Problem> {
     match (&lost.account, &lost.email) {
         (None, None) => return Err(Problem::new(Kind::FieldMissing).field("account")),
-        (Some(_), Some(_)) => return Err(Problem::new(Kind::FieldInvalid).field("account").hint("whose-sessions")),
+        (Some(_), Some(_)) => return Err(Problem::new(Kind::FieldInvalid).field("account").hint("whose-factors")),
         _ => {}
     }
     actor.may_change_sign_in(ctx.now())?;

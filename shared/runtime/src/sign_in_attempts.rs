@@ -119,16 +119,14 @@ impl Attempt {
     }
 
     async fn begin(
-        ctx: &Ctx, email_lookup: Option<&str>, from: &str, [known, elsewhere, of_devices]: [Value; 3],
-        device: Option<(AccountId, SessionId)>,
+        ctx: &Ctx, email_lookup: Option<&str>, from: &str, limits: [Value; 3], device: Option<(AccountId, SessionId)>,
     ) -> Result<Self, Problem> {
         let (account, session) = device.map(|(account, session)| (account.as_uuid(), session.as_uuid())).unzip();
         for pause in PAUSES {
             let now = ctx.now();
             let email = email_lookup.map(str::to_owned);
             let seconds = (WINDOW.as_secs(), LEASE.as_secs());
-            let limits = [&known, &elsewhere, &of_devices].map(Value::clone);
-            let [known, elsewhere, of_devices] = limits;
+            let [known, elsewhere, of_devices] = limits.clone();
             let wish = params![now, email, from, known, elsewhere, seconds.0, seconds.1, account, session, of_devices];
             let begun = ctx.db.one(&BEGIN_ATTEMPT, wish).await?;
             match serde_json::from_value(begun).map_err(Problem::internal)? {

@@ -75,6 +75,7 @@ problem-unavailable = The service is unavailable for a moment. Please try again 
 # More words
 invalid-rights = Only rights that one has can be given or kept.
 invalid-too-young = An account of one’s own can be opened from the age of 15.
+invalid-whose-factors = Give an account or an address: only one of the two.
 invalid-whose-sessions = Give an account, an address or “everybody”: only one of the three.
 invalid-rpps-unknown = This RPPS number is not that of a practising professional of the directory.
 invalid-rpps-name = The account’s name is not the one that the directory gives to this RPPS number.

@@ -75,6 +75,7 @@ problem-unavailable = Le service est momentanément indisponible. Réessayez dan
 # Précisions
 invalid-rights = On ne peut donner ni garder que des droits que l’on a.
 invalid-too-young = Un compte personnel s’ouvre à partir de 15 ans.
+invalid-whose-factors = Donnez un compte ou une adresse : un seul des deux.
 invalid-whose-sessions = Donnez un compte, une adresse ou « everybody » : un seul des trois.
 invalid-rpps-unknown = Ce numéro RPPS n’est pas celui d’un professionnel en exercice dans l’annuaire.
 invalid-rpps-name = Le nom du compte n’est pas celui que l’annuaire donne à ce numéro RPPS.
