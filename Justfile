@@ -15,14 +15,14 @@ up *OPTIONS:
     cargo build --package gateway
     CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/debug/gateway" "$@"
 
-# Format, lints, dependencies, and every test but those of components: just test-wasm.
+# Format, lints, dependencies, and every test, those of components under the small host included.
 test: check
-    cargo test --workspace --exclude spin-host --locked
+    cargo test --workspace --locked
 
 # Format, lints and dependencies, without the tests.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --exclude spin-host --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --locked -- -D warnings
     tools/deny.sh
 
 # Write the format.
@@ -46,9 +46,8 @@ story *OPTIONS:
 wasm +NAMES:
     tools/wasm.sh "$@"
 
-# The functions as components, and both drivers of the store, on a small host of Spin's components: builds wasmtime, once.
+# Of the tests, the functions as components, and both drivers of the store, on a small host of Spin's components.
 test-wasm *FILTER:
-    cargo clippy --package spin-host --all-targets --locked -- -D warnings
     cargo test --package spin-host --test spin --locked -- "$@"
 
 # Write infra/spin/spin.toml from the manifests of the functions.
@@ -62,7 +61,7 @@ test-spin:
 
 # The measures, as JSON and a table; just bench runtimes: the same on each runtime.
 bench *OPTIONS:
-    if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; fi
+    if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; tools/wasm.sh search; tools/wasm.sh appointments book; command -v spin >/dev/null || cargo build --release --package spin-host; fi
     [ "${1:-}" = runtimes ] || cargo build --release --package gateway --package fn-search --package fn-book
     if [ "${1:-}" = runtimes ]; then shift; set -- practitioners=2000 appointments=100000 only=runtimes "$@"; fi; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
@@ -80,15 +79,15 @@ new NAME:
 
 # Release binary of a function, or of all.
 package NAME:
-    if [ "$1" = all ]; then cargo build --release --locked --workspace --exclude it; else cargo build --release --locked --package "fn-$1"; fi
+    if [ "$1" = all ]; then cargo build --release --locked --workspace --exclude it --exclude spin-host --exclude guest --exclude db-contract; else cargo build --release --locked --package "fn-$1"; fi
 
 # An OCI image without an engine or root, into target/images: just image [gateway|FUNCTION|all].
 image NAME="gateway":
     tools/ship.sh image "$1"
 
-# A bundle for AWS Lambda (provided.al2023), into target/lambda: just lambda FUNCTION|all.
-lambda NAME="all":
-    tools/ship.sh lambda "$1"
+# A bundle for AWS Lambda (provided.al2023), into target/lambda: just lambda FUNCTION|all [arm64|x86_64].
+lambda NAME="all" *PROCESSOR:
+    tools/ship.sh lambda "$@"
 
 # Manifests of Kubernetes, KEDA and Knative from the function.yaml files, into infra/containers.
 manifests:

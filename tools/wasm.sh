@@ -3,8 +3,9 @@
 #   FUNCTION…  a component of those functions, target/wasm/components/FUNCTION[+FUNCTION…].wasm
 #   all        every component of infra/spin/spin.toml
 #   together   every function in one component, and the component of the tests: guest.wasm and db_contract.wasm where cargo
-#              puts them; prints that directory. What ./just test runs: cargo keeps it, so that nothing is built twice.
-# With rustup's target where it can be had; else with Debian's compiler, which has the sources of the standard library.
+#              puts them; prints that directory. What ./just test runs: cargo keeps it.
+# With rustup's target where it can be had; else, or with WASM_COMPILER=debian, with Debian's compiler, which has the sources
+# of the standard library.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 cd "$root"
@@ -49,6 +50,7 @@ need_clang() {
 }
 
 rustup_target() {
+    [ "${WASM_COMPILER:-}" != debian ] || return 1
     has rustup || return 1
     rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 && return
     # Asked once a day: where only package registries are reached, each try waits for a time-out.
@@ -96,8 +98,19 @@ fi
 built=$CARGO_TARGET_DIR/$target/wasm
 components=$CARGO_TARGET_DIR/components
 
+# Every component of guest has one file name, which cargo does not tell apart by features: what is there for other functions
+# would pass for this one.
+guest() { # features, and what else is compiled
+    kept=$built/guest.holds
+    [ "$(cat "$kept" 2>/dev/null)" = "$1" ] || rm -f "$kept" "$built/guest.wasm" "$built/deps/guest.wasm"
+    features=$1
+    shift
+    compile --package guest --features "$features" "$@"
+    echo "$features" >"$kept"
+}
+
 component() { # names, joined by +
-    compile --package guest --features "$(echo "$1" | tr + ,)"
+    guest "$(echo "$1" | sed 's|[^+]*|guest/&|g' | tr + ,)"
     mkdir -p "$components"
     cp "$built/guest.wasm" "$components/$1.wasm"
     say "$1: $(wc -c <"$components/$1.wasm") bytes, $(gzip -9 -c "$components/$1.wasm" | wc -c) packed"
@@ -106,7 +119,7 @@ component() { # names, joined by +
 case ${1:-} in
 '') die "which functions? $0 FUNCTION… | all | together" ;;
 together)
-    compile --package guest --features guest/all --package db-contract
+    guest guest/all --package db-contract
     echo "$built"
     ;;
 all)

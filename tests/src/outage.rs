@@ -1,5 +1,6 @@
 //! The database goes away and comes back.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,16 @@ async fn while_the_database_is_away_it_is_503_and_it_recovers_without_a_restart(
     assert_eq!(status, 503);
 
     let server = database::start(&directory);
+    connected(&app).await;
+    // What was asked before is asked again with its key, and is done once.
+    let ada = ada.clone().bearing(&app.fresh_token(&ada).await);
+    ada.post_with_key("/v1/appointments", &wish, "k").await.expect(201);
+    drop(server);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Until it has found its database again, within five seconds; and the tests' own connections have.
+async fn connected(app: &App) {
     let mut answers = Vec::new();
     for _ in 0..20 {
         answers.push(app.nobody().get("/readyz").await.status.as_u16());
@@ -46,13 +57,7 @@ async fn while_the_database_is_away_it_is_503_and_it_recovers_without_a_restart(
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     assert_eq!(answers.last(), Some(&200), "{answers:?}");
-    // What was asked before is asked again with its key, and is done once.
-    // The tests' own connections were cut too.
     while sqlx::query("select 1").execute(app.pool()).await.is_err() {}
-    let ada = ada.clone().bearing(&app.fresh_token(&ada).await);
-    ada.post_with_key("/v1/appointments", &wish, "k").await.expect(201);
-    drop(server);
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// Requests in a second, one in ten of them a booking.
@@ -136,6 +141,55 @@ async fn restarted_in_the_middle_of_500_requests_a_second_it_loses_nothing_and_i
     assert_eq!(usize::try_from(kept).unwrap(), acknowledged.len(), "what was acknowledged is there");
     crate::races::consistent(&app).await;
     drop(app);
+    drop(server);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// A table whose file is on a full disk: what writes to it fails as a write does there (`full(4)`), with 53100.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_503_and_what_was_asked_is_done_once_when_there_is_room_again() {
+    let directory = database::scratch().join(format!("full-{}", std::process::id()));
+    let server = database::start(&directory);
+    let template = database::prepare_template(&server).await;
+    let app = App::on(server.url(&template), &[]).await;
+    let ada = app.patient().await;
+    let slots = app.lyon_slots().await;
+    book(&ada, &slots[0]).await.expect(201);
+    let file: String =
+        sqlx::query_scalar("select current_setting('data_directory') || '/' || pg_relation_filepath('outbox')")
+            .fetch_one(app.pool())
+            .await
+            .unwrap();
+    let (file, kept) = (PathBuf::from(&file), PathBuf::from(format!("{file}.kept")));
+    drop(server);
+    // Without its map of free space a table grows at its end.
+    for map in ["_fsm", "_vm"] {
+        drop(std::fs::remove_file(format!("{}{map}", file.display())));
+    }
+    std::fs::rename(&file, &kept).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+
+    let server = database::start(&directory);
+    connected(&app).await;
+    let ada = ada.clone().bearing(&app.fresh_token(&ada).await);
+    let wish = json!({"slot": slots[4]["slot"]});
+    let answer = ada.post_with_key("/v1/appointments", &wish, "k").await;
+    assert_eq!(answer.problem(503), "unavailable");
+    assert!(answer.headers.contains_key("retry-after"));
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    assert!(log.contains("53100"), "the disk was not full");
+    app.nobody().get("/readyz").await.expect(200);
+    assert_eq!(app.lyon_slots().await.len(), slots.len() - 1, "what can be read is read");
+    drop(server);
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::rename(&kept, &file).unwrap();
+    let server = database::start(&directory);
+    connected(&app).await;
+    ada.post_with_key("/v1/appointments", &wish, "k").await.expect(201);
+    ada.post_with_key("/v1/appointments", &wish, "k").await.expect(201);
+    assert_eq!(app.count("select count(*) from appointment").await, 2, "nothing was half done");
+    crate::races::consistent(&app).await;
     drop(server);
     std::fs::remove_dir_all(&directory).unwrap();
 }

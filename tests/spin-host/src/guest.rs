@@ -86,7 +86,8 @@ impl HandlerState for Guests {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
         let mut wasi = WasiCtx::builder();
-        wasi.inherit_stdout().inherit_stderr().envs(&self.shared.environment);
+        // What it logs goes nowhere: Spin would keep it in a file.
+        wasi.inherit_stderr().envs(&self.shared.environment);
         let state = State {
             table: ResourceTable::new(),
             wasi: wasi.build(),

@@ -14,6 +14,7 @@ mod binaries;
 mod cluster;
 mod files;
 mod launcher;
+mod relay;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -190,6 +191,14 @@ impl Postgres {
         let directory = percent_encoded(self.socket_directory().as_os_str().as_encoded_bytes());
         let database = percent_encoded(database.as_bytes());
         format!("postgres://{CARNET}@localhost/{database}?host={directory}&port={}", cluster::PORT)
+    }
+
+    /// `host:port` of a way to it by TCP, open for as long as the present runtime lives: for tests and measures.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn by_tcp(&self) -> std::io::Result<String> {
+        relay::open(self.cluster.socket()).await
     }
 
     /// The private directory that holds the socket.

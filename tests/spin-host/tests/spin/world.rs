@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use gateway::postgres::{Options, Postgres};
 use gateway::tools::client::Client;
 use http::Method;
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::TcpListener;
 
 /// A private directory of this run.
 pub fn scratch() -> PathBuf {
@@ -57,22 +58,7 @@ impl Database {
             postgres.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
         }
         // A guest reaches no socket of the system's own.
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let socket = std::fs::read_dir(server().socket_directory()).unwrap().map(|entry| entry.unwrap().path());
-        let socket = socket
-            .into_iter()
-            .find(|path| path.extension().is_some_and(|it| it.as_encoded_bytes()[0].is_ascii_digit()));
-        let socket = socket.expect("a socket");
-        tokio::spawn(async move {
-            while let Ok((mut from, _)) = listener.accept().await {
-                let socket = socket.clone();
-                tokio::spawn(async move {
-                    let mut to = UnixStream::connect(socket).await?;
-                    tokio::io::copy_bidirectional(&mut from, &mut to).await
-                });
-            }
-        });
+        let host = server().by_tcp().await.unwrap();
         let tcp = format!("postgres://carnet@{host}/{name}?sslmode=disable");
         Self { owner: server().url(name), tcp, host }
     }
@@ -113,6 +99,9 @@ impl Drop for Running {
 
 /// Serves an application, `manifest` being its text or the file of the product's own.
 pub async fn up(name: &str, manifest: Manifest, variables: BTreeMap<String, String>) -> Running {
+    // Several tests serve the same at once.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let file = match manifest {
         Manifest::Text(text) => {
             let file = scratch().join(format!("{name}.toml"));
