@@ -1,5 +1,6 @@
 //! An image is written without an engine, is the same bytes each time, and what it holds is enough to run.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -261,6 +262,20 @@ fn confined(object: &Value) {
     }
     let grace = &pod["spec"]["terminationGracePeriodSeconds"];
     assert!(grace.as_u64().is_none_or(|seconds| seconds > 5 + runtime::host::native::DRAIN.as_secs()), "{grace}");
+}
+
+/// `./just secrets` makes whatever a function does not start without, but for where the database is.
+#[test]
+fn every_secret_that_is_required_is_made_by_one_command() {
+    let made = gateway::tools::secrets().unwrap();
+    let made: BTreeMap<&str, &str> = made.lines().filter_map(|line| line.split_once('=')).collect();
+    for function in gateway::registry::FUNCTIONS {
+        for secret in &function.manifest().unwrap().secrets {
+            assert!(secret == "DATABASE_URL" || made.contains_key(secret.as_str()), "{}: {secret}", function.name);
+        }
+    }
+    let config = runtime::config::Config::read(|name| made.get(name).map(|value| (*value).to_owned())).unwrap();
+    assert_eq!(runtime::keys::Keys::of(&config).unwrap().public()[0].x, made["CARNET_VERIFYING_KEYS"]);
 }
 
 #[test]

@@ -202,6 +202,11 @@ async fn a_process_names_every_variable_at_fault_in_one_message_and_ends_with_78
         ("DATABASE_URL", "mysql://localhost/x"),
         ("CARNET_MASTER_KEY", "s3cret!"),
         ("QUEUE_URL", "amqp://queue"),
+        ("DATABASE_POOL", "0"),
+        ("DATABASE_ROLE", "a b;c"),
+        ("BIND", "nonsense"),
+        ("CONSUMER_URL", "nonsense"),
+        ("SUBSCRIPTIONS", "a=s3cret!,s3cret!"),
     ];
     let (said, code) = refusal(&faulty).await;
     let line = said.lines().find(|line| line.contains("cannot start")).unwrap();
@@ -217,10 +222,19 @@ async fn a_process_names_every_variable_at_fault_in_one_message_and_ends_with_78
     for name in ["DATABASE_URL: is missing", "CARNET_LOOKUP_KEY: is missing"] {
         assert!(said.contains(name), "{name} is not in: {said}");
     }
-    let everything =
-        [("CARNET_MASTER_KEY", "x"), ("MAX_CONNECTIONS", "0"), ("SMS_URL", "pigeon"), ("SMTP_URL", "mail")];
+    let everything = [
+        ("FUNCTION", ""),
+        ("CARNET_MASTER_KEY", "x"),
+        ("MAX_CONNECTIONS", "0"),
+        ("SMS_URL", "pigeon"),
+        ("SMTP_URL", "mail"),
+        ("CARNET_SEALS", "ftp://x"),
+        ("PORT", "8099"),
+        ("EVENTS_PORT", "8099"),
+    ];
     let (said, code) = refusal(&everything).await;
-    for name in ["CARNET_SIGNING_KEY: is missing", "CARNET_MASTER_KEY", "MAX_CONNECTIONS", "SMS_URL", "SMTP_URL"] {
+    let named = ["CARNET_MASTER_KEY", "MAX_CONNECTIONS", "SMS_URL", "SMTP_URL", "CARNET_SEALS", "EVENTS_PORT"];
+    for name in named.into_iter().chain(["CARNET_SIGNING_KEY: is missing"]) {
         assert!(said.contains(name), "{name}: {said}");
     }
     assert_eq!(code, Some(78));
@@ -232,6 +246,23 @@ async fn a_process_names_every_variable_at_fault_in_one_message_and_ends_with_78
         refusal(&[("CARNET_ENV", "development"), ("CARNET_STATE", &state_text), ("SMTP_URL", "mail")]).await;
     assert!(said.contains("SMTP_URL") && code == Some(78), "{said}");
     assert!(!state.join("postgres").exists(), "PostgreSQL was started");
+}
+
+#[tokio::test]
+async fn behind_a_stage_that_has_a_name_the_paths_are_the_same() {
+    let app = App::start().await;
+    let mut event = payload("lambda-http-api-v2.json");
+    for (stage, path, wanted) in [
+        ("prod", "/prod/v1/specialties", 200),
+        ("$default", "/v1/specialties", 200),
+        ("prod", "/v1/specialties", 200),
+        ("prod", "/production/v1/specialties", 404),
+    ] {
+        event["requestContext"]["stage"] = json!(stage);
+        event["rawPath"] = json!(path);
+        let answer = lambda::handle("search", &app.gateway.app, event.clone()).await.unwrap();
+        assert_eq!(answer["statusCode"], wanted, "{stage} {path}");
+    }
 }
 
 #[tokio::test]
@@ -284,6 +315,8 @@ async fn events_that_come_twice_or_late_or_too_large_do_no_harm() {
         json!({"requestContext": {"http": {"method": "GET"}}, "version": 2}),
         json!({"requestContext": {"http": 3}}),
         json!({"source": 3}),
+        // One that failed and has no name: nothing could be said of it.
+        json!({"Records": [{"eventSource": "aws:sqs", "body": "]"}, {"eventSource": "aws:sqs", "body": "]", "messageId": "m"}]}),
     ] {
         assert!(lambda::handle("notify", &app.gateway.app, broken.clone()).await.is_err(), "{broken}");
     }

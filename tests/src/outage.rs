@@ -228,6 +228,13 @@ async fn a_name_that_does_not_resolve_is_an_outage_and_no_crash() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_not_there_is_an_outage() {
+    let nowhere = store::pg::Pg::lazy(&database::server().url("no_such_database"), 1).unwrap();
+    let answer = store::Db::rows(&nowhere, "select to_jsonb(1)", store::params![]).await;
+    assert!(matches!(answer, Err(store::DbError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_clock_that_jumps_ahead_and_back_loses_no_event() {
     let app = App::start().await;
     let ada = app.patient().await;

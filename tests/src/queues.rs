@@ -40,6 +40,7 @@ pub fn taken() -> Message {
         attempts: 1,
         first_attempt_at: "2026-03-02T08:00:00Z".parse().unwrap(),
         event: Some(event()),
+        unreadable: None,
     }
 }
 
@@ -109,6 +110,19 @@ async fn contract(queue: &dyn Queue, put: impl AsyncFn(Event)) {
     pause(1300).await;
     empty(queue).await;
 
+    // Told to stop, who carries brings to its end what is under way: it does not come again.
+    put(event()).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let slow = Consumer::new(Verdict::Done, Duration::from_millis(600));
+    let told = async {
+        pause(300).await;
+        stop.send(true).unwrap();
+    };
+    let drain = Duration::from_secs(5);
+    futures_util::future::join(runtime::queue::work(queue, &slow, SHORT, drain, stopped), told).await;
+    assert_eq!(slow.seen(), 1);
+    pause(1300).await;
+    empty(queue).await;
     // A dead letter is seen as often as one looks, and comes back when an operator says so, as if for the first time.
     assert_eq!(queue.dead(10).await.unwrap().len(), 0);
     let second = event();
@@ -231,7 +245,12 @@ async fn sqs_keeps_its_promises() {
     moto.sqs_send("carnet-notify", "{ this is no event");
     let never = Consumer::new(Verdict::Done, Duration::ZERO);
     assert_eq!(carry(&queue, &never, LONG).await.unwrap(), 1);
-    assert_eq!((never.seen(), queue.dead(10).await.unwrap().len()), (0, dead + 1));
+    let letters = queue.dead(10).await.unwrap();
+    assert_eq!((never.seen(), letters.len()), (0, dead + 1));
+    // As it came: a later release may be able to read it.
+    let unread = letters.iter().find(|letter| letter["event"].is_null()).unwrap();
+    assert!(queue.redrive(unread["id"].as_str().unwrap()).await.unwrap());
+    assert_eq!(one(&queue, LONG).await.unreadable.as_deref(), Some("{ this is no event"));
     let mut large = event();
     large.data = json!({"x": "y".repeat(300 * 1024)});
     assert_eq!(queue.deliver(CONSUMER, &large).await, Verdict::Reject);

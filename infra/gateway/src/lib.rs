@@ -28,13 +28,13 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
 /// As [`run`]; the number that the process ends with.
 pub fn code(arguments: Vec<String>) -> u8 {
     let alone = arguments.first().is_none_or(|verb| verb == "tick" || verb == "health");
-    if let (true, Ok(name)) = (alone, std::env::var("FUNCTION")) {
+    let function = std::env::var("FUNCTION").ok().filter(|name| !name.is_empty());
+    if let (true, Some(name)) = (alone, function) {
         return match registry::find(&name) {
             Some(function) => host::main_code(function),
-            None => host::run(
-                |_, faults| faults.add(format!("FUNCTION: there is no function {name:?}")),
-                |_| std::future::ready(Ok(())),
-            ),
+            None => {
+                host::run(|_, faults| faults.add("FUNCTION: is no function of ours"), |_| std::future::ready(Ok(())))
+            }
         };
     }
     match arguments.first() {

@@ -164,17 +164,36 @@ impl Config {
             }
             read => read,
         };
+        let database_pool = match number(&get, "DATABASE_POOL") {
+            Ok(Some(0)) => Err(ConfigError::new("DATABASE_POOL", "is not 1 or more")),
+            read => read,
+        };
+        let plain = |role: &str| role.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+        let odd = ConfigError::new("DATABASE_ROLE", "is not a name of letters, digits and underscores");
+        let role = get("DATABASE_ROLE").map(|role| if plain(&role) { Ok(role) } else { Err(odd) });
+        let port = faults.note(number(&get, "PORT")).flatten().unwrap_or(8080);
+        let events_port = match number(&get, "EVENTS_PORT") {
+            Ok(Some(events)) if events == port && port != 0 => {
+                Err(ConfigError::new("EVENTS_PORT", "is the same as PORT"))
+            }
+            read => read,
+        };
+        let anywhere = if development { "127.0.0.1" } else { "0.0.0.0" };
+        let bind = get("BIND").map(|bind| match bind.parse::<std::net::IpAddr>() {
+            Ok(_) => Ok(bind),
+            Err(_) => Err(ConfigError::new("BIND", "is not an address of this machine, as 0.0.0.0 or ::1")),
+        });
         let config = Self {
             environment,
             database_url: get("DATABASE_URL"),
-            database_pool: faults.note(number(&get, "DATABASE_POOL")).flatten().unwrap_or(pool),
-            database_role: match get("DATABASE_ROLE") {
+            database_pool: faults.note(database_pool).flatten().unwrap_or(pool),
+            database_role: match role.and_then(|role| faults.note(role)) {
                 Some(role) if role == "none" => None,
                 role => Some(role.unwrap_or_else(|| "carnet_app".into())),
             },
-            port: faults.note(number(&get, "PORT")).flatten().unwrap_or(8080),
-            bind: get("BIND").unwrap_or_else(|| if development { "127.0.0.1" } else { "0.0.0.0" }.into()),
-            events_port: faults.note(number(&get, "EVENTS_PORT")).flatten(),
+            port,
+            bind: bind.and_then(|bind| faults.note(bind)).unwrap_or_else(|| anywhere.into()),
+            events_port: faults.note(events_port).flatten(),
             events_secret: get("EVENTS_SECRET"),
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),

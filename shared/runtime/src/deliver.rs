@@ -38,7 +38,7 @@ impl Subscription {
                 Some((kind, consumer)) if !kind.is_empty() && !consumer.is_empty() => {
                     Ok(Self { kind: kind.to_owned(), consumer: consumer.to_owned() })
                 }
-                _ => Err(format!("SUBSCRIPTIONS: {part:?} is not kind=consumer")),
+                _ => Err("SUBSCRIPTIONS: a part is not kind=consumer".to_owned()),
             })
             .collect()
     }

@@ -25,6 +25,8 @@ impl From<Refusal<'_>> for DbError {
             "57P01" | "57P02" | "57P03" | "53300" | "57014" | "40P01" | "40001" | "55P03" => {
                 Self::Unavailable(code.to_owned())
             }
+            // Who we are is not known there, or the database is not: credentials that change, a server that is being restored.
+            "3D000" | "28000" | "28P01" => Self::Unavailable(code.to_owned()),
             // A table or a function is not there: this release is here before its migrations.
             "42P01" | "42883" => Self::Unavailable(format!("{code}: the schema is not up to date")),
             other if other.starts_with("08") || other.starts_with("53") => Self::Unavailable(code.to_owned()),

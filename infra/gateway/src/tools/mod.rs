@@ -12,6 +12,7 @@ pub mod story;
 
 use runtime::config::Config;
 use runtime::host::StartError;
+use runtime::keys::Keys;
 
 /// Runs one tool.
 ///
@@ -28,7 +29,7 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "rotate-keys" => rotate_keys::run(config).await,
         "matrix" => matrix(),
         "migrate" => migrate(config).await,
-        "secrets" => secrets(),
+        "secrets" => print_secrets(),
         "health" => runtime::host::health(&config).await,
         "spin-manifest" => spin_manifest(),
         "dead-letters" => dead_letters::run(&arguments, config).await,
@@ -70,18 +71,44 @@ async fn migrate(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Prints new secrets of a whole product, as files of variables hold them.
+/// New secrets of a whole product, as files of variables hold them: whatever a function does not start without, but for the
+/// address of the database.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn secrets() -> Result<String, StartError> {
+    let (signing, master) = Keys::generate()?;
+    let config = Config::read(|name| match name {
+        "CARNET_SIGNING_KEY" => Some(signing.clone()),
+        "CARNET_MASTER_KEY" => Some(master.clone()),
+        _ => None,
+    })?;
+    let verifying: Vec<String> = Keys::of(&config)?.public().into_iter().map(|key| key.x).collect();
+    let (_, lookup) = Keys::generate()?;
+    let seal = runtime::seals::SealKey::generate()?;
+    // Hexadecimal, for the one stands in a URL and the other in a header.
+    let random = || {
+        let mut bytes = [0_u8; 16];
+        let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+        filled.map(|()| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let [password, events] = [random(), random()].map(|it| it.map_err(|_| "the system gives no randomness"));
+    let lines = [
+        ("POSTGRES_PASSWORD", password?),
+        ("CARNET_SIGNING_KEY", signing),
+        ("CARNET_VERIFYING_KEYS", verifying.join(",")),
+        ("CARNET_MASTER_KEY", master),
+        ("CARNET_LOOKUP_KEY", lookup),
+        ("CARNET_SEAL_KEY", seal),
+        ("EVENTS_SECRET", events?),
+    ];
+    Ok(lines.map(|(name, value)| format!("{name}={value}\n")).concat())
+}
+
+/// Prints them.
 #[expect(clippy::print_stdout, reason = "its one purpose")]
-fn secrets() -> Result<(), StartError> {
-    let (signing, master) = runtime::keys::Keys::generate()?;
-    // Hexadecimal, for it stands in a URL.
-    let mut password = [0; 16];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut password)
-        .map_err(|_| "the system gives no randomness")?;
-    let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("POSTGRES_PASSWORD={password}");
-    println!("CARNET_SIGNING_KEY={signing}\nCARNET_MASTER_KEY={master}");
-    println!("CARNET_SEAL_KEY={}", runtime::seals::SealKey::generate()?);
+fn print_secrets() -> Result<(), StartError> {
+    print!("{}", secrets()?);
     Ok(())
 }
 

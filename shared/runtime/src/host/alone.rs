@@ -32,7 +32,7 @@ pub(super) async fn serve(
     let deliver = InProcess::to(app.events.clone(), patience);
     let worker = tokio::spawn({
         let stop = stop.clone();
-        async move { queue::work(queue.as_ref(), &deliver, LEASE, stop).await }
+        async move { queue::work(queue.as_ref(), &deliver, LEASE, native::DRAIN, stop).await }
     });
     native::serve(config, app, stop).await?;
     worker.await?;

@@ -52,7 +52,14 @@ pub async fn handle(name: &str, app: &App, event: Value) -> Result<Value, StartE
     Err("event is neither an HTTP API request, an SQS batch nor a scheduler's tick".into())
 }
 
-async fn http(router: &Router, event: Value) -> Result<Value, StartError> {
+async fn http(router: &Router, mut event: Value) -> Result<Value, StartError> {
+    // A stage that has a name stands before the path, and the crate puts it there where it does not: routes know of none.
+    let stage = event.pointer("/requestContext/stage").and_then(Value::as_str).map(|stage| format!("/{stage}"));
+    let path = event["rawPath"].as_str().unwrap_or_default();
+    let bare = stage.and_then(|stage| path.strip_prefix(stage.as_str())).filter(|rest| rest.starts_with('/'));
+    let bare = bare.unwrap_or(path).to_owned();
+    event["rawPath"] = bare.into();
+    event["requestContext"]["stage"] = "$default".into();
     let event: ApiGatewayV2httpRequest = serde_json::from_value(event)?;
     let request: Request<lambda_http::Body> = LambdaRequest::ApiGatewayV2(event).into();
     let response = router.clone().oneshot(request.map(|body| Body::from(body.to_vec()))).await?;
@@ -93,12 +100,17 @@ async fn queue(name: &str, router: &Router, event: Value) -> Result<Value, Start
     let failed = join_all(batch.records.into_iter().map(async |record| {
         let body = record.body.unwrap_or_default();
         let done = post(name, router, body).await.is_ok_and(|status| status.is_success());
-        (!done).then_some(record.message_id).flatten()
+        (!done).then_some(record.message_id)
     }))
     .await;
+    // What has no name cannot be told apart: the whole batch comes again, which consumers bear.
+    if failed.contains(&Some(None)) {
+        return Err("a record that failed has no messageId".into());
+    }
     let mut answer = SqsBatchResponse::default();
     answer.batch_item_failures = failed
         .into_iter()
+        .flatten()
         .flatten()
         .map(|id| {
             let mut failure = BatchItemFailure::default();

@@ -106,6 +106,9 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     for fault in Keys::faults(config, named) {
         faults.add(fault);
     }
+    if let Some(url) = config.seals.as_deref().filter(|_| named(SEAL)) {
+        faults.note(crate::seals::open(url, config.aws.as_ref()).map(drop));
+    }
     if named(SEAL) && faults.is_empty() {
         faults.note(Seals::new(config));
     }
@@ -172,6 +175,10 @@ pub fn standalone_deliver(config: &Config) -> Result<Arc<dyn Deliver>, StartErro
     let url = config.consumer_url.as_deref().unwrap_or("http://{consumer}");
     if url.starts_with(queue::SCHEME) {
         return Ok(Arc::new(Sqs::new("CONSUMER_URL", url, "", config)?));
+    }
+    let whole = url.replace("{consumer}", "consumer").parse().ok().filter(|uri: &http::Uri| uri.authority().is_some());
+    if whole.is_none_or(|uri| !["http", "https"].contains(&uri.scheme_str().unwrap_or_default())) {
+        return Err("CONSUMER_URL: is neither http://…, https://… nor aws-sqs:…".into());
     }
     Ok(Arc::new(Http::new(url, config.events_secret.clone())))
 }

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 
 use super::{StartError, assemble, context_of};
 use crate::config::Config;
+use crate::lang::Lang;
 use crate::outbound::{self, OutboundError};
 use crate::{Function, Kind, Problem, telemetry};
 
@@ -39,7 +40,7 @@ pub async fn handle(functions: &'static [Function], request: spin_sdk::http::Req
             Err(error) => {
                 telemetry::start(false);
                 tracing::error!(%error, "cannot start");
-                return Problem::new(Kind::Unavailable).into_response();
+                return Problem::new(Kind::Unavailable).render(Lang::of(request.headers()));
             }
         }
     }

@@ -54,6 +54,8 @@ pub struct Message {
     pub first_attempt_at: Timestamp,
     /// None where what lies in the queue is no event.
     pub event: Option<Event>,
+    /// What lies there instead.
+    pub unreadable: Option<String>,
 }
 
 /// How an attempt ended.
@@ -89,6 +91,13 @@ pub trait Queue: Send + Sync {
 /// When the queue does not answer: what was delivered and not settled is delivered again, which consumers bear.
 pub async fn carry(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDuration) -> Result<usize, QueueError> {
     let messages = queue.receive(BATCH, lease).await?;
+    deliver_all(queue, deliver, lease, messages).await
+}
+
+/// The second half of [`carry`].
+async fn deliver_all(
+    queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDuration, messages: Vec<Message>,
+) -> Result<usize, QueueError> {
     if messages.is_empty() {
         return Ok(0);
     }
@@ -117,14 +126,30 @@ pub async fn carry(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDurati
     Ok(count)
 }
 
-/// Carries until told to stop.
+/// Carries until told to stop; what is under way then is brought to its end, if that takes no longer than `drain`.
 #[cfg(not(target_family = "wasm"))]
-pub async fn work(queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDuration, mut stop: watch::Receiver<bool>) {
+pub async fn work(
+    queue: &dyn Queue, deliver: &dyn Deliver, lease: SignedDuration, drain: std::time::Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     while !*stop.borrow() {
-        let carried = tokio::select! {
-            carried = carry(queue, deliver, lease) => carried,
-            // A batch that is cut comes again when its lease ends; waiting for a poll would hold up the end.
+        let received = tokio::select! {
+            received = queue.receive(BATCH, lease) => received,
+            // Waiting for a poll would hold up the end; what it takes at this moment comes again when its lease ends.
             _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let mut stopped = stop.clone();
+        let late = async {
+            // A sender that is gone means the same as told to stop.
+            let _ = stopped.wait_for(|stop| *stop).await;
+            tokio::time::sleep(drain).await;
+        };
+        let carried = match received {
+            Ok(messages) => tokio::select! {
+                carried = deliver_all(queue, deliver, lease, messages) => carried,
+                () = late => return,
+            },
+            Err(error) => Err(error),
         };
         if let Err(error) = carried {
             tracing::error!(%error, "events are not carried");

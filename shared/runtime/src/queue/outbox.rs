@@ -52,6 +52,7 @@ impl Queue for Outbox {
                     attempts: claimed.attempts,
                     first_attempt_at: claimed.first_attempt_at,
                     event: Some(claimed.event),
+                    unreadable: None,
                 })
             });
             messages.collect()

@@ -27,6 +27,8 @@ const MOST: usize = 10;
 const LONGEST: i64 = 12 * 3600;
 /// For how long a look at dead letters hides them, in seconds.
 const LOOK: i64 = 5;
+/// For how long an event is hidden that will not be delivered, and for which no other queue is named, in seconds.
+const REST_OF_THE_DEAD: i64 = 60;
 /// Most bytes of an event: the API's limit of old, which all who speak like it have.
 const LARGEST: usize = 256 * 1024;
 
@@ -71,8 +73,13 @@ impl Sqs {
         let service = Service::new(["sqs", "AmazonSQS", "1.0"], &region, endpoint, key);
         let service = service.map_err(|_| SqsUrlError(variable, "this machine has no root certificates"))?;
         let wait = given.remove("wait").map_or(Ok(POLL), |wait| wait.parse());
-        let wait = wait.map_err(|_| SqsUrlError(variable, "wait is not a number of seconds"))?;
+        let seconds = wait.ok().filter(|wait| (0..=20).contains(wait));
+        let wait = seconds.ok_or(SqsUrlError(variable, "wait is not a number of seconds from 0 to 20"))?;
         let dead = given.remove("dead");
+        let address = |url: &String| url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some());
+        if dead.as_ref().is_some_and(|dead| !address(&dead.replace("{consumer}", "consumer"))) {
+            return Err(SqsUrlError(variable, "dead is not a URL"));
+        }
         Ok(Self { service, url: url.to_owned(), dead, consumer: consumer.to_owned(), wait })
     }
 
@@ -132,15 +139,15 @@ impl Sqs {
             (Settlement::Dead(why), Some(dead)) => {
                 tracing::warn!(message = message.id, why, "an event is dead");
                 let body = message.event.as_ref().and_then(|event| serde_json::to_string(event).ok());
-                // What is no event may be anything: it is not carried further than where it lay.
-                let body = body.unwrap_or_else(|| json!({"unreadable": message.id}).to_string());
+                // A later release may have written what this one cannot read: it is kept as it came.
+                let body = body.or(message.unreadable).unwrap_or_default();
                 self.send(&dead, &body).await.map_err(|error| QueueError::Service(format!("SendMessage: {error}")))?;
                 self.delete(&queue, &message.receipt).await
             }
-            // The queue's own rule puts it there once it was taken often enough.
+            // The queue's own rule puts it there once it was taken often enough; where it has none, it rests in between.
             (Settlement::Dead(why), None) => {
                 tracing::warn!(message = message.id, why, "an event is dead");
-                self.hide(&queue, &message.receipt, 0).await
+                self.hide(&queue, &message.receipt, REST_OF_THE_DEAD).await
             }
         }
     }
@@ -156,6 +163,7 @@ impl Queue for Sqs {
             let taken = self.take(&self.own(), most, lease.as_secs(), self.wait).await?;
             let messages = taken.iter().map(|message| {
                 let first = text(message, "/Attributes/ApproximateFirstReceiveTimestamp").parse().ok();
+                let event: Option<Event> = serde_json::from_str(text(message, "/Body")).ok();
                 Message {
                     id: text(message, "/MessageId").to_owned(),
                     receipt: text(message, "/ReceiptHandle").to_owned(),
@@ -164,7 +172,8 @@ impl Queue for Sqs {
                     first_attempt_at: first
                         .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                         .unwrap_or_else(|| self.now()),
-                    event: serde_json::from_str(text(message, "/Body")).ok(),
+                    unreadable: event.is_none().then(|| text(message, "/Body").to_owned()),
+                    event,
                 }
             });
             Ok(messages.collect())

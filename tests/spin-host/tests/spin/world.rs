@@ -87,15 +87,19 @@ pub struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut spin) = self.real.take() {
-            // Its own signal first: it has a process of its own to end.
-            let pid = spin.id().to_string();
-            drop(Command::new("kill").args(["-INT", &pid]).status());
-            std::thread::sleep(Duration::from_secs(1));
-            drop(spin.kill());
+            drop(spin.stdin.take());
             drop(spin.wait());
         }
     }
 }
+
+/// Runs Spin until nobody holds the other end of its input. Its own signal first: it has a process of its own to end.
+const WITH_US: &str = r#"
+"$0" "$@" </dev/null & spin=$!
+(while kill -0 $spin 2>/dev/null; do sleep 1; done; kill $$ 2>/dev/null) & watch=$!
+read -r _
+kill -INT $spin 2>/dev/null; sleep 2; kill -KILL $spin 2>/dev/null; kill $watch 2>/dev/null
+"#;
 
 /// Serves an application, `manifest` being its text or the file of the product's own.
 pub async fn up(name: &str, manifest: Manifest, variables: BTreeMap<String, String>) -> Running {
@@ -123,19 +127,30 @@ pub async fn up(name: &str, manifest: Manifest, variables: BTreeMap<String, Stri
     };
     drop(listener);
     let state = scratch().join(format!("{name}-state"));
-    let mut command = Command::new(spin);
-    command.args(["up", "--from"]).arg(&file).args(["--listen", &place.to_string()]).arg("--state-dir").arg(&state);
+    // Ended with this process, however that ends: what tests share is never dropped.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", WITH_US])
+        .arg(spin)
+        .args(["up", "--from"])
+        .arg(&file)
+        .args(["--listen", &place.to_string()])
+        .arg("--state-dir")
+        .arg(&state);
     command.envs(variables.iter().map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_uppercase()), value)));
     command.env("RUST_BACKTRACE", "0");
+    let log = std::fs::File::create(scratch().join(format!("{name}.log"))).unwrap();
+    command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
     let mut spin = command.spawn().unwrap();
     let client = Client::new(&address);
-    for _ in 0..600 {
+    // It compiles every component first.
+    for _ in 0..3000 {
         // In words that are no JSON.
         match client.send(Method::GET, "/.well-known/spin/health", None, None).await {
             Err(error) if error.to_string().contains("does not answer") => {}
             _ => return Running { address, real: Some(spin) },
         }
-        assert!(spin.try_wait().unwrap().is_none(), "spin ended");
+        assert!(spin.try_wait().unwrap().is_none(), "spin ended: {}/{name}.log", scratch().display());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("spin does not answer");
