@@ -21,21 +21,48 @@
 #[cfg(not(target_family = "wasm"))]
 pub mod clamd;
 mod inspection;
+mod kind;
 mod limits;
 mod media_type;
+mod pdf;
+mod picture;
+mod plain;
+mod source;
 
 use std::fs::File;
+use std::sync::Mutex;
 
 pub use inspection::{Active, Finding, InspectError, Inspection, Refusal};
 pub use limits::Limits;
 pub use media_type::{MediaType, MediaTypeNotTaken};
+use picture::Picture;
+use source::Source;
+
+/// Pictures and pages are opened one at a time in a process: what several take at once would add up. A panic of a decoder
+/// leaves nothing behind that the next one would stumble over, so that a poisoned lock is as good.
+static OPENING: Mutex<()> = Mutex::new(());
 
 /// Judges a file from its first to its last byte, whatever its position is. Leaves the position anywhere.
 ///
 /// # Errors
 /// [`InspectError::Refused`] is the judgement; [`InspectError::Io`] says that the file could not be read and nothing about it.
-pub fn inspect(_file: &mut File, _declared: MediaType, _limits: &Limits) -> Result<Inspection, InspectError> {
-    Err(Refusal::TypeUnknown.into())
+pub fn inspect(file: &mut File, declared: MediaType, limits: &Limits) -> Result<Inspection, InspectError> {
+    let source = &mut Source::new(file)?;
+    if source.len == 0 {
+        return Err(Refusal::Empty.into());
+    }
+    if source.len > limits.max_bytes {
+        return Err(Refusal::TooLarge.into());
+    }
+    let real = kind::real(source)?;
+    if real != declared {
+        return Err(Refusal::TypeDiffers { declared, real }.into());
+    }
+    match real {
+        MediaType::Pdf => pdf::inspect(source, limits),
+        MediaType::Text => plain::inspect(source),
+        _ => picture::inspect(source, real, limits),
+    }
 }
 
 /// Writes a copy of a photograph without what tells where, when, by whom and with what it was taken: EXIF, GPS, XMP, IPTC,
@@ -47,19 +74,38 @@ pub fn inspect(_file: &mut File, _declared: MediaType, _limits: &Limits) -> Resu
 ///
 /// # Errors
 /// As [`inspect`]; and what writing says.
-pub fn cleaned(_file: &mut File, _media_type: MediaType, _into: &mut File) -> Result<bool, InspectError> {
-    Ok(false)
+pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Result<bool, InspectError> {
+    if !media_type.is_picture() {
+        return Ok(false);
+    }
+    let source = &mut Source::new(file)?;
+    // It was judged already, perhaps by other limits.
+    let limits = Limits { max_pixels: u64::MAX, max_pages: u32::MAX, ..Limits::default() };
+    let picture = Picture::read(source, media_type, &limits)?;
+    if picture.removes {
+        source.copy(&picture.pieces, into)?;
+    }
+    Ok(picture.removes)
 }
 
 /// A JPEG of at most 512 pixels on the long side: of the picture, upright, or of the first page of a PDF.
 ///
 /// None where there is none to be had within the limits: a text; a picture or page that would take more memory or time
-/// than [`Limits`] grant; a PDF that the renderer cannot draw. Only for a file that [`inspect`] let pass.
+/// than [`Limits`] grant; a page with scans in JBIG2 or JPEG 2000, whose decoders cannot be bounded beforehand; a PDF that
+/// the renderer cannot draw. Only for a file that [`inspect`] let pass.
 ///
 /// # Errors
 /// As [`inspect`]. That no picture could be made is not one.
-pub fn preview(_file: &mut File, _media_type: MediaType, _limits: &Limits) -> Result<Option<Vec<u8>>, InspectError> {
-    Ok(None)
+pub fn preview(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<Vec<u8>>, InspectError> {
+    let source = &mut Source::new(file)?;
+    match media_type {
+        MediaType::Text => Ok(None),
+        MediaType::Pdf => pdf::preview(source, limits),
+        _ => {
+            let _one_at_a_time = OPENING.lock();
+            picture::preview(source, media_type, limits)
+        }
+    }
 }
 
 /// The words of a text or a PDF, for searching: in the order of the file, at most [`Limits::max_text_bytes`].
@@ -68,6 +114,11 @@ pub fn preview(_file: &mut File, _media_type: MediaType, _limits: &Limits) -> Re
 ///
 /// # Errors
 /// As [`inspect`].
-pub fn text(_file: &mut File, _media_type: MediaType, _limits: &Limits) -> Result<Option<String>, InspectError> {
-    Ok(None)
+pub fn text(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<String>, InspectError> {
+    let source = &mut Source::new(file)?;
+    match media_type {
+        MediaType::Pdf => pdf::text(source, limits),
+        MediaType::Text => plain::text(source, limits),
+        _ => Ok(None),
+    }
 }

@@ -12,20 +12,20 @@ pub struct Limits {
     pub max_pages: u32,
     /// Objects of a PDF: 500,000. Each costs the index 16 bytes of memory, and a page of text makes about ten.
     pub max_objects: u32,
-    /// Bytes that one compressed part of a file may become, when it has to be opened: 64 MiB.
+    /// Bytes that one compressed part of a file may become, when it has to be opened and held: 16 MiB.
     pub max_inflated_bytes: u64,
     /// Bytes that all compressed parts which have to be opened may become together: 256 MiB.
     pub max_inflated_bytes_in_all: u64,
-    /// How many times larger than itself a compressed part of more than 64 KiB may become: 250. Deflate reaches 1,032, on
+    /// How many times larger than itself a compressed part that becomes more than 4 MiB may become: 250. Deflate reaches 1,032, on
     /// zeros only; dense text reaches 20.
     pub max_ratio: u64,
     /// Levels of arrays and dictionaries within one another: 64. Writers of PDF use ten.
     pub max_depth: u32,
     /// Bytes of text that [`text`](crate::text) gives: 1 MiB, some 300 pages. The rest is left out.
     pub max_text_bytes: usize,
-    /// Pixels that a picture, or all pictures on the first page of a PDF, may have for [`preview`](crate::preview) to open
-    /// those which cannot be opened row by row: 36 million, a page of A4 at 600 dpi.
-    pub max_preview_pixels: u64,
+    /// Bytes that one [`preview`](crate::preview) may hold at once, where it has to hold all pixels: of WebP and TIFF, of
+    /// progressive JPEG, of what is on the first page of a PDF. 80 MiB: 12 megapixels, or a page of A4 at 300 dpi in colour.
+    pub max_preview_bytes: u64,
     /// Time for drawing a page or reading its words: 10 s. After it there is no preview.
     pub max_drawing_time: Duration,
 }
@@ -37,12 +37,12 @@ impl Default for Limits {
             max_pixels: 50_000_000,
             max_pages: 2_000,
             max_objects: 500_000,
-            max_inflated_bytes: 64 << 20,
+            max_inflated_bytes: 16 << 20,
             max_inflated_bytes_in_all: 256 << 20,
             max_ratio: 250,
             max_depth: 64,
             max_text_bytes: 1 << 20,
-            max_preview_pixels: 36_000_000,
+            max_preview_bytes: 80 << 20,
             max_drawing_time: Duration::from_secs(10),
         }
     }
