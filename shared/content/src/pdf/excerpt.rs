@@ -139,6 +139,7 @@ impl Excerpt {
         self.write(&object);
         if let Some((at, len)) = data {
             self.bytes.extend(b"\nstream\n");
+            self.bytes.reserve_exact(len_of(len) + 64);
             document.source.from(at)?.take(len).read_to_end(&mut self.bytes)?;
             self.bytes.extend(b"\nendstream");
         }
