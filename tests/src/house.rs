@@ -44,6 +44,7 @@ fn dependencies_point_inwards() {
     let inner =
         |package: &str| all[package].iter().filter(|name| ours.contains(name)).map(String::as_str).collect::<Vec<_>>();
     assert!(inner("domain").is_empty());
+    assert!(inner("content").is_empty());
     assert_eq!(inner("store"), ["domain"]);
     assert_eq!(inner("runtime"), ["domain", "store"]);
     let functions: Vec<&String> = all.keys().filter(|name| name.starts_with("fn-")).collect();

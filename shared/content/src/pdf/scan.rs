@@ -1,0 +1,219 @@
+//! Goes through a PDF from its first to its last byte, in the memory of a window, and looks at every object there is.
+//!
+//! Not by the table of contents: which objects that table leads to depends on who reads it, since readers mend damaged
+//! tables each in their own way, and an object that one of them does not see another one runs. So whatever follows the
+//! word `obj`, anywhere, is taken for an object, within streams too, and object streams are opened.
+
+use memchr::memmem;
+
+use super::active::{Seen, judge};
+use super::object::{Dict, Halt, Lexer, Object};
+use super::stream;
+use crate::source::{Source, WINDOW};
+use crate::{InspectError, Limits, Refusal};
+
+/// Bytes before an `obj` in which its number stands, and after a window in which most of its last objects end.
+const BEFORE: usize = 32;
+const AFTER: usize = 16 << 10;
+/// Bytes of one object that is no stream: the largest are tables of widths and of pages.
+const LARGEST_OBJECT: usize = 16 << 20;
+
+/// Where an object is: after its `obj`, or in the object stream that is there, at this place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub number: u32,
+    pub within: Option<u32>,
+    pub at: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// By number; of each the one that was written last.
+    pub places: Vec<Place>,
+    /// The number of the catalogue, by the last trailer.
+    pub root: Option<u32>,
+    pub seen: Seen,
+    pub linearized: bool,
+    /// How often the table of contents was written.
+    pub tables: u32,
+    /// Bytes read as objects, and bytes out of object streams, so far.
+    lexed: u64,
+    inflated: u64,
+}
+
+pub(crate) fn scan(source: &mut Source, limits: &Limits) -> Result<Scan, InspectError> {
+    let mut scan = Scan::default();
+    let words = ["obj", "trailer", "startxref"].map(|word| (word, memmem::Finder::new(word)));
+    let mut start = 0;
+    while start < source.len {
+        let from = start.saturating_sub(BEFORE as u64);
+        let before = usize::try_from(start - from).unwrap_or(0);
+        let window = source.up_to(from, before + WINDOW + AFTER)?;
+        for (word, finder) in &words {
+            for at in finder.find_iter(&window).filter(|at| (before..before + WINDOW).contains(at)) {
+                let after = at + word.len();
+                let position = from + after as u64;
+                match *word {
+                    "startxref" => scan.tables += 1,
+                    "trailer" => {
+                        if let Some((Object::Dict(dict), _)) = scan.object(source, &window, after, position, limits)? {
+                            scan.trailer(&dict)?;
+                        }
+                    }
+                    _ if window[..at].ends_with(b"end") => {}
+                    _ => {
+                        let number = number_before(&window[..at]);
+                        scan.indirect(source, &window, after, position, number, limits)?;
+                    }
+                }
+            }
+        }
+        start += WINDOW as u64;
+    }
+    scan.places.sort_by_key(|place| place.number);
+    // Sorting kept their order, so that the last of a number is the newest.
+    scan.places.reverse();
+    scan.places.dedup_by_key(|place| place.number);
+    scan.places.reverse();
+    Ok(scan)
+}
+
+impl Scan {
+    pub fn place(&self, number: u32) -> Option<Place> {
+        let at = self.places.binary_search_by_key(&number, |place| place.number).ok()?;
+        Some(self.places[at])
+    }
+
+    /// What is in the window, or else more and more of the file until the object ends. With where its stream begins.
+    fn object(
+        &mut self, source: &mut Source, window: &[u8], at: usize, position: u64, limits: &Limits,
+    ) -> Result<Option<(Object, Option<u64>)>, InspectError> {
+        let mut len = 0;
+        loop {
+            let more;
+            let (bytes, from) = if len == 0 {
+                (window, at)
+            } else {
+                more = source.up_to(position, len)?;
+                (&more[..], 0)
+            };
+            let mut lexer = Lexer::new(bytes, from, limits.max_depth);
+            let read = lexer.object();
+            self.lexed += (lexer.at - from) as u64;
+            // Each byte belongs to one object or two in a file that was not made to take long.
+            if self.lexed > 4 * source.len + (64 << 20) {
+                return Err(Refusal::Bomb.into());
+            }
+            match read {
+                Ok(object) => {
+                    let stream = stream::begins(bytes, lexer.at).map(|begin| position + (begin - from) as u64);
+                    // The word that says so may lie behind the end of the window.
+                    if bytes.len() - lexer.at < 64 && len == 0 {
+                        len = lexer.at - from + 4096;
+                        continue;
+                    }
+                    return Ok(Some((object, stream)));
+                }
+                Err(Halt::Refused(refusal)) => return Err(refusal.into()),
+                Err(Halt::Short) if position + len as u64 >= source.len => return Ok(None),
+                Err(Halt::Short) if len >= LARGEST_OBJECT => return Err(Refusal::Bomb.into()),
+                Err(Halt::Short) => len = (len * 8).max(WINDOW),
+            }
+        }
+    }
+
+    fn indirect(
+        &mut self, source: &mut Source, window: &[u8], at: usize, position: u64, number: Option<u32>, limits: &Limits,
+    ) -> Result<(), InspectError> {
+        if let Some(number) = number {
+            self.add(Place { number, within: None, at: position }, limits)?;
+        }
+        // Only what is made of names can act. A string or number is found again by its place.
+        let mut lexer = Lexer::new(window, at, limits.max_depth);
+        lexer.skip_space();
+        let begins = &window[lexer.at.min(window.len())..];
+        // Chance bytes of a photograph have no number before them, but a bracket after them once in a hundred files.
+        let may_act = match begins {
+            [b'[' | b'/' | b'%', ..] | [] => number.is_some(),
+            [b'<', b'<', ..] => true,
+            _ => false,
+        };
+        if !may_act {
+            return Ok(());
+        }
+        let Some((object, stream)) = self.object(source, window, at, position, limits)? else {
+            return Err(Refusal::Truncated.into());
+        };
+        judge(&object, stream.is_some(), &mut self.seen).map_err(Refusal::ActiveContent)?;
+        let (Object::Dict(dict), Some(data)) = (&object, stream) else {
+            self.linearized |= matches!(&object, Object::Dict(dict) if dict.get("Linearized").is_some());
+            return Ok(());
+        };
+        if dict.name("Type") == Some(b"XRef") || (dict.get("Root").is_some() && dict.get("W").is_some()) {
+            self.trailer(dict)?;
+        }
+        // Readers go by the table of contents, not by the type.
+        if dict.name("Type") == Some(b"ObjStm") || (dict.get("N").is_some() && dict.get("First").is_some()) {
+            self.object_stream(source, dict, data, position, limits)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, place: Place, limits: &Limits) -> Result<(), Refusal> {
+        if self.places.len() >= limits.max_objects as usize {
+            return Err(Refusal::Bomb);
+        }
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn trailer(&mut self, dict: &Dict) -> Result<(), Refusal> {
+        if !matches!(dict.get("Encrypt"), None | Some(Object::Null)) {
+            return Err(Refusal::Encrypted);
+        }
+        if let Some(Object::Reference(root)) = dict.get("Root") {
+            self.root = Some(*root);
+        }
+        Ok(())
+    }
+
+    fn object_stream(
+        &mut self, source: &mut Source, dict: &Dict, data: u64, position: u64, limits: &Limits,
+    ) -> Result<(), InspectError> {
+        let bytes = stream::object_stream(source, dict, data, limits)?;
+        self.inflated += bytes.len() as u64;
+        if self.inflated > limits.max_inflated_bytes_in_all {
+            return Err(Refusal::Bomb.into());
+        }
+        let mut so_far = 0;
+        let heads = stream::heads(&bytes, dict).ok_or(Refusal::Malformed("an object stream of an unusual kind"))?;
+        for (index, (number, at)) in heads.into_iter().enumerate() {
+            let mut lexer = Lexer::new(&bytes, at, limits.max_depth);
+            match lexer.object() {
+                Ok(object) => judge(&object, false, &mut self.seen).map_err(Refusal::ActiveContent)?,
+                Err(Halt::Refused(refusal)) => return Err(refusal.into()),
+                Err(Halt::Short) => return Err(Refusal::Malformed("an object without an end").into()),
+            }
+            so_far += lexer.at.saturating_sub(at);
+            // All of them could lie on top of one another.
+            if so_far > 4 * bytes.len() + (1 << 20) {
+                return Err(Refusal::Bomb.into());
+            }
+            self.add(Place { number, within: Some(u32::try_from(index).unwrap_or(u32::MAX)), at: position }, limits)?;
+        }
+        Ok(())
+    }
+}
+
+/// `12 0 ` before `obj`: the first number.
+fn number_before(bytes: &[u8]) -> Option<u32> {
+    let bytes = bytes.trim_ascii_end();
+    let generation = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let bytes = &bytes[..bytes.len() - generation];
+    let before = bytes.trim_ascii_end();
+    let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    if generation == 0 || digits == 0 || before.len() == bytes.len() {
+        return None;
+    }
+    std::str::from_utf8(&before[before.len() - digits..]).ok()?.parse().ok()
+}

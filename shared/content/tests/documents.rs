@@ -1,0 +1,310 @@
+//! PDFs and texts: what is taken, what is refused, what is read and shown of them.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod samples;
+
+use content::{Active, Finding, Limits, MediaType, Refusal};
+use image::GenericImageView;
+use samples::*;
+
+fn pdf(bytes: &[u8]) -> Result<content::Inspection, Refusal> {
+    inspect(bytes, MediaType::Pdf)
+}
+
+fn with_action(action: &str) -> Vec<u8> {
+    letter_with("/Annots[6 0 R]", &[format!("<</Type/Annot/Subtype/Link/Rect[0 0 9 9]/A {action}>>").into_bytes()])
+}
+
+#[test]
+fn a_letter_is_taken_read_and_shown() {
+    let inspection = pdf(&letter()).unwrap();
+    assert_eq!((inspection.pages, inspection.pixels, &inspection.findings[..]), (Some(1), None, &[][..]));
+    assert_eq!(text(&letter(), MediaType::Pdf).unwrap(), "Bonjour le docteur\nMerci\n");
+    let page = preview(&letter(), MediaType::Pdf).unwrap();
+    assert!(page.height() >= 510 && page.height() <= 512, "{:?}", page.dimensions());
+    assert!(page.get_pixel(100, 100).0[0] > 240 && page.get_pixel(100, 100).0[1] < 20);
+    assert!(page.get_pixel(300, 500).0[1] > 240);
+    assert_eq!(cleaned(&letter(), MediaType::Pdf), None);
+}
+
+#[test]
+fn whatever_could_act_is_refused() {
+    for (action, active) in [
+        ("<</S/JavaScript/JS(app.alert(1))>>", Active::JavaScript),
+        ("<</S/JavaScript/JS 9 0 R>>", Active::JavaScript),
+        ("<</S/J#61v#61Script/J#53(app.alert(1))>>", Active::JavaScript),
+        ("<</S/Rendition/JS(x)>>", Active::RichMedia),
+        ("<</S/Launch/Win<</F(cmd.exe)>>>>", Active::LaunchAction),
+        ("<</S/SubmitForm/F(http://example.org)>>", Active::SubmitForm),
+        ("<</S/ImportData/F(a.fdf)>>", Active::SubmitForm),
+        ("<</S/GoToE/T<</R/C>>>>", Active::EmbeddedFile),
+        ("<</S/GoToR/F(\\\\\\\\example.org\\\\share)>>", Active::ExternalFile),
+        ("<</S/URI/URI(https://example.org)/Next[<</S/Launch>>]>>", Active::LaunchAction),
+    ] {
+        assert_eq!(pdf(&with_action(action)), Err(Refusal::ActiveContent(active)), "{action}");
+        // Nothing leads to it, and it does not matter.
+        let alone = letter_with("", &[action.as_bytes().to_vec()]);
+        assert_eq!(pdf(&alone), Err(Refusal::ActiveContent(active)), "{action}");
+        // In an object stream, deflated and plain.
+        let hidden = letter_with_hidden(action, "/Filter/FlateDecode", deflated);
+        assert_eq!(pdf(&hidden), Err(Refusal::ActiveContent(active)), "{action}");
+        let hidden = letter_with_hidden(action, "", <[u8]>::to_vec);
+        assert_eq!(pdf(&hidden), Err(Refusal::ActiveContent(active)), "{action}");
+    }
+    for (object, active) in [
+        ("<</Type/Filespec/F(a.exe)/EF<</F 9 0 R>>>>", Active::EmbeddedFile),
+        ("<</Type/Annot/Subtype/FileAttachment>>", Active::EmbeddedFile),
+        ("<</Type/Annot/Subtype/RichMedia>>", Active::RichMedia),
+        ("<</Type/Annot/Subtype/3D>>", Active::RichMedia),
+        ("<</Fields[]/XFA 9 0 R>>", Active::Xfa),
+        ("<</Names[(a) 9 0 R]/JavaScript 9 0 R>>", Active::JavaScript),
+        ("/JavaScript", Active::JavaScript),
+        ("[1[<</A<</S/Launch>>>>]]", Active::LaunchAction),
+    ] {
+        let bytes = letter_with("", &[object.as_bytes().to_vec()]);
+        assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(active)), "{object}");
+    }
+    let embedded = letter_with("", &[stream("/Type/EmbeddedFile", b"MZ")]);
+    assert_eq!(pdf(&embedded), Err(Refusal::ActiveContent(Active::EmbeddedFile)));
+    let outside = letter_with("", &[stream("/F(\\\\\\\\example.org\\\\a)", b"")]);
+    assert_eq!(pdf(&outside), Err(Refusal::ActiveContent(Active::ExternalFile)));
+}
+
+#[test]
+fn what_is_hidden_from_an_honest_reader_is_found() {
+    let script = b"<</S/JavaScript/JS(app.alert(1))>>";
+    // In a former revision, of which nothing is left in the table.
+    let former = [&letter_with("", &[script.to_vec()])[..], b"6 0 obj\nnull\nendobj\nstartxref\n9\n%%EOF\n"].concat();
+    assert_eq!(pdf(&former), Err(Refusal::ActiveContent(Active::JavaScript)));
+    // Within a stream, whose length says that it is none of its readers' business.
+    let within = [b"x\nendstream endobj 9 0 obj ", &script[..], b" endobj"].concat();
+    assert_eq!(pdf(&letter_with("", &[stream("", &within)])), Err(Refusal::ActiveContent(Active::JavaScript)));
+    // With comments and line ends in odd places.
+    let odd = letter_with("", &[b"<<%\r/S%a\n/JavaScript>>".to_vec()]);
+    assert_eq!(pdf(&odd), Err(Refusal::ActiveContent(Active::JavaScript)));
+    // Over the border of what is read at once.
+    for padding in [0, 1, 7, 20, 31, 33, 64] {
+        let len = (256 << 10) - letter().len() - padding;
+        let bytes = letter_with("", &[stream("", &vec![b'a'; len]), script.to_vec()]);
+        assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{padding}");
+    }
+    // Behind a filter that no writer uses for objects.
+    for filter in [
+        "/Filter/ASCIIHexDecode",
+        "/Filter[/ASCII85Decode/FlateDecode]",
+        "/Filter 9 0 R",
+        "/Filter/FlateDecode/DecodeParms<</Predictor 12>>",
+    ] {
+        let bytes = letter_with_hidden("<</S/JavaScript>>", filter, deflated);
+        assert!(matches!(pdf(&bytes), Err(Refusal::Malformed(_))), "{filter}");
+    }
+    let bytes = letter_with("", &[b"4".to_vec(), stream("/N 1/First 6 0 R", b"8 0 <</S/JavaScript>>")]);
+    assert!(matches!(pdf(&bytes), Err(Refusal::Malformed(_))));
+}
+
+#[test]
+fn what_only_looks_active_is_taken() {
+    for object in [
+        &b"(a text on /JavaScript and /Launch)"[..],
+        b"<</Title(Launch)/S/Span/Names<</EmbeddedFiles<</Names[]>>/JavaScript<<>>>>>>",
+        b"<</XFA null/AA<<>>>>",
+        b"<</Type/StructElem/S/Figure>>",
+    ] {
+        assert_eq!(pdf(&letter_with("", &[object.to_vec()])).map(|it| it.pages), Ok(Some(1)), "{object:?}");
+    }
+}
+
+#[test]
+fn fields_links_signatures_and_revisions_are_told() {
+    let findings = |bytes: Vec<u8>| pdf(&bytes).unwrap().findings;
+    assert_eq!(findings(with_action("<</S/URI/URI(https://example.org)>>")), [Finding::ExternalLinks]);
+    assert_eq!(findings(letter_with("", &[b"<</FT/Tx/T(name)>>".to_vec()])), [Finding::FormFields]);
+    assert_eq!(findings(letter_with("", &[b"<</FT/Sig/T(s)>>".to_vec()])), [Finding::Signed]);
+    let again = [letter(), b"6 0 obj\nnull\nendobj\ntrailer\n<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n".to_vec()].concat();
+    assert_eq!(findings(again), [Finding::FormerRevisions]);
+}
+
+#[test]
+fn an_encrypted_pdf_is_refused() {
+    let text = String::from_utf8_lossy(&letter()).replace("/Root 1 0 R", "/Root 1 0 R/Encrypt 9 0 R");
+    assert_eq!(pdf(text.as_bytes()), Err(Refusal::Encrypted));
+    let bytes = letter_with("", &[stream("/Type/XRef/W[1 1 1]/Root 1 0 R/Encrypt 9 0 R", b"")]);
+    assert_eq!(pdf(&bytes), Err(Refusal::Encrypted));
+}
+
+#[test]
+fn pages_in_a_circle_too_many_or_none_are_refused() {
+    let tree = |pages: &str| {
+        pdf_of(&[
+            b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
+            pages.as_bytes().to_vec(),
+            b"<</Kids[2 0 R 2 0 R]>>".to_vec(),
+        ])
+    };
+    assert!(matches!(pdf(&tree("<</Kids[3 0 R]>>")), Err(Refusal::Malformed(_))));
+    assert!(matches!(pdf(&tree("<</Kids[2 0 R]>>")), Err(Refusal::Malformed(_))));
+    assert!(matches!(pdf(&tree("<</Kids[]>>")), Err(Refusal::Malformed(_))));
+    assert!(matches!(pdf(&tree("<</Kids[9 0 R]>>")), Err(Refusal::Malformed(_))));
+    assert_eq!(pdf(&tree(&format!("<</Kids[{}]>>", "4 0 R ".repeat(3000)))), Err(Refusal::TooManyPages));
+    assert!(matches!(pdf(&pdf_of(&[b"<</Pages 1 0 R/Kids 1 0 R>>".to_vec()])), Ok(_) | Err(Refusal::Malformed(_))));
+    assert!(matches!(pdf(&pdf_of(&[b"1 0 R".to_vec()])), Err(Refusal::Malformed(_))));
+    let pages: Vec<Vec<u8>> = [b"<</Pages 2 0 R>>".to_vec()]
+        .into_iter()
+        .chain([format!("<</Kids[{}]>>", (3..2100).map(|it| format!("{it} 0 R ")).collect::<String>()).into_bytes()])
+        .chain((3..2100).map(|_| b"<</Type/Page>>".to_vec()))
+        .collect();
+    assert_eq!(pdf(&pdf_of(&pages)), Err(Refusal::TooManyPages));
+}
+
+#[test]
+fn bombs_are_refused_before_they_burst() {
+    let zeros = deflated(&vec![b' '; 20 << 20]);
+    let bomb = letter_with("", &[stream("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", &zeros)]);
+    assert_eq!(pdf(&bomb), Err(Refusal::Bomb));
+    let many = vec![stream("/Type/ObjStm/N 0/First 0/Filter/FlateDecode", &deflated(&vec![b' '; 3 << 20])); 100];
+    assert_eq!(pdf(&letter_with("", &many)), Err(Refusal::Bomb));
+    for deep in [&b"["[..], b"<</A", b"<</A["] {
+        assert_eq!(pdf(&letter_with("", &[deep.repeat(100_000)])), Err(Refusal::Bomb));
+    }
+    // Each of these would be read to the end of the file.
+    let begun = std::time::Instant::now();
+    for nested in [&b"9 0 obj<<("[..], b"9 0 obj[(", b"obj<<(", b"9 0 obj<</A("] {
+        assert!(pdf(&letter_with("", &[nested.repeat(400_000)])).is_err());
+    }
+    let on_top = "9 4000 ".repeat(2000);
+    let bytes = format!("{on_top}{}[{}]", " ".repeat(14_000 - on_top.len() + 4000), "1 ".repeat(100_000));
+    let bytes =
+        letter_with("", &[stream("/Type/ObjStm/N 2000/First 14000/Filter/FlateDecode", &deflated(bytes.as_bytes()))]);
+    assert_eq!(pdf(&bytes), Err(Refusal::Bomb));
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_draws_without_end_has_no_preview_and_no_words() {
+    let drawing = |drawing: &[u8], resources: &str, more: &[Vec<u8>]| {
+        let mut objects = vec![
+            b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
+            b"<</Type/Pages/Count 1/Kids[3 0 R]/MediaBox[0 0 595 842]>>".to_vec(),
+            format!("<</Type/Page/Parent 2 0 R/Resources<<{resources}>>/Contents 4 0 R>>").into_bytes(),
+            stream("", drawing),
+        ];
+        objects.extend_from_slice(more);
+        pdf_of(&objects)
+    };
+    let begun = std::time::Instant::now();
+    // Forms of forms of forms: ten to the twentieth.
+    let form = |next: u32| {
+        let drawing = format!("/X{next} Do ").repeat(10);
+        let resources = format!("/Resources<</XObject<</X{next} {next} 0 R>>>>");
+        stream(&format!("/Type/XObject/Subtype/Form/BBox[0 0 9 9]{resources}"), drawing.as_bytes())
+    };
+    let forms: Vec<Vec<u8>> = (6..26).map(form).collect();
+    let laughs = drawing(b"/X5 Do", "/XObject<</X5 5 0 R>>", &forms);
+    assert!(preview(&laughs, MediaType::Pdf).is_none());
+    // A compressed part of half a gigabyte in what is drawn; and one within another.
+    let zeros = deflated(&vec![b' '; 64 << 20]);
+    let more = [stream("/Filter/FlateDecode", &zeros), stream("/Filter[/FlateDecode/FlateDecode]", &deflated(&zeros))];
+    for number in [5, 6] {
+        let contents = format!("/Contents {number} 0 R");
+        let bytes = drawing(b"", "", &more).replacen_bytes(b"/Contents 4 0 R", contents.as_bytes());
+        assert!(preview(&bytes, MediaType::Pdf).is_none());
+        assert_eq!(text(&bytes, MediaType::Pdf), None);
+    }
+    let bomb = letter_with("/Annots[<</Rect[0 0 9 9]/AP<</N 6 0 R>>>>]", &more);
+    assert!(preview(&bomb, MediaType::Pdf).is_none());
+    // Pictures larger than any page, in an object and in the drawing.
+    let picture = stream(
+        "/Subtype/Image/Width 60000/Height 60000/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/CCITTFaxDecode",
+        b"",
+    );
+    assert!(preview(&drawing(b"/P Do", "/XObject<</P 5 0 R>>", &[picture]), MediaType::Pdf).is_none());
+    let inline = b"BI /W 60000 /H 60000 /BPC 8 /CS /G ID \0\0 EI";
+    assert!(preview(&drawing(inline, "", &[]), MediaType::Pdf).is_none());
+    // Dashes too fine to be seen.
+    let dashes = b"[0.0001 0.0001] 0 d 0 0 m 100000000 100000000 l S";
+    assert!(preview(&drawing(dashes, "", &[]), MediaType::Pdf).is_none());
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    // What follows is drawn.
+    assert!(preview(&letter(), MediaType::Pdf).is_some());
+}
+
+#[test]
+fn a_pdf_that_is_cut_off_or_something_else_as_well_is_refused() {
+    let bytes = letter();
+    for len in [bytes.len() - 8, bytes.len() / 2, 300] {
+        let refused = pdf(&bytes[..len]);
+        assert!(matches!(refused, Err(Refusal::Truncated | Refusal::Malformed(_))), "{len}: {refused:?}");
+    }
+    let cases: [(&str, Vec<u8>, Refusal); 6] = [
+        ("ZIP behind", [letter(), zip("a", b"b")].concat(), Refusal::Polyglot),
+        ("HTML behind", [letter(), b"<html><script>".to_vec()].concat(), Refusal::Polyglot),
+        ("ZIP before", [zip("a", b"b"), letter()].concat(), Refusal::Polyglot),
+        ("JPEG before", [jpeg(), letter()].concat(), Refusal::Polyglot),
+        ("text before", [b"Bonjour\n".to_vec(), letter()].concat(), Refusal::Polyglot),
+        ("HTML in a comment", letter().replacen_bytes(b"%\xe2\xe3", b"%<script>alert(1)</script>"), Refusal::Polyglot),
+    ];
+    for (name, bytes, refusal) in cases {
+        assert_eq!(pdf(&bytes), Err(refusal), "{name}");
+    }
+    assert_eq!(pdf(b"%PDF-1.7\n%%EOF\n"), Err(Refusal::Truncated));
+}
+
+trait ReplacenBytes {
+    fn replacen_bytes(&self, from: &[u8], to: &[u8]) -> Vec<u8>;
+}
+
+impl ReplacenBytes for Vec<u8> {
+    fn replacen_bytes(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
+        let at = self.windows(from.len()).position(|it| it == from).unwrap();
+        [&self[..at], to, &self[at + from.len()..]].concat()
+    }
+}
+
+#[test]
+fn a_text_is_words_and_nothing_else() {
+    let plain = |bytes: &[u8]| inspect(bytes, MediaType::Text).map(|it| it.media_type);
+    for words in ["Chère consœur,\r\n\tmerci.\n", "\u{feff}Bonjour", "< 5 mg/l", "<3", "עברית", "a"] {
+        assert_eq!(plain(words.as_bytes()), Ok(MediaType::Text), "{words}");
+    }
+    for markup in [
+        "<!DOCTYPE html>",
+        "<html>",
+        "\u{feff} \n<HTML>",
+        "<svg onload=x>",
+        "<?xml version='1.0'?>",
+        "<script>",
+        "#!/bin/sh\n",
+        "<!-- a --><html>",
+        "<a href=x>",
+        "{\\rtf1",
+        "%!PS-Adobe",
+        "Bonjour <script>alert(1)</script>",
+        "</p>",
+        "<br/>",
+    ] {
+        let refused = plain(markup.as_bytes());
+        assert!(matches!(refused, Err(Refusal::Markup | Refusal::TypeUnknown)), "{markup}: {refused:?}");
+    }
+    for odd in [&b"a\x07b"[..], b"a\xffb", b"caf\xe9", b"a\x1b[31m", "a\u{85}b".as_bytes(), "a\u{ffff}".as_bytes()] {
+        assert_eq!(plain(odd), Err(Refusal::NotPlainText), "{odd:?}");
+    }
+    assert_eq!(plain(b"a\0b"), Err(Refusal::TypeUnknown));
+    assert_eq!(plain(b" \n\t "), Err(Refusal::Empty));
+    // Characters over the border of what is read at once, and one that ends with the file.
+    let long = format!("a{}", "é".repeat(200_000));
+    assert_eq!(plain(long.as_bytes()), Ok(MediaType::Text));
+    assert_eq!(plain(&long.as_bytes()[..long.len() - 1]), Err(Refusal::NotPlainText));
+    let late = [long.as_bytes(), b"\x07"].concat();
+    assert_eq!(plain(&late), Err(Refusal::NotPlainText));
+    assert_eq!(text("Chère consœur".as_bytes(), MediaType::Text).unwrap(), "Chère consœur");
+    let short = Limits { max_text_bytes: 4, ..Limits::default() };
+    let words = content::text(&mut file("Chère".as_bytes()), MediaType::Text, &short).unwrap();
+    assert_eq!(words.unwrap(), "Chè");
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_unread() {
+    let few = Limits { max_bytes: 10, ..Limits::default() };
+    let refused = content::inspect(&mut file(&letter()), MediaType::Pdf, &few).unwrap_err();
+    assert_eq!(refused.to_string(), "the file is too large");
+}
