@@ -14,6 +14,8 @@ use crate::support::client::Answer;
 use crate::support::world::{Bond, Person, Thing, Tie, Visit, World};
 use crate::support::{App, Client};
 
+mod documents;
+
 /// Somebody of the world, with what they are called in a failure.
 struct Someone {
     name: &'static str,
@@ -31,6 +33,8 @@ struct Case {
     visit: Uuid,
     member: Uuid,
     claim: Uuid,
+    /// Administrative, and medical.
+    documents: [Uuid; 2],
 }
 
 const HERE: &str = "pentes-plateau";
@@ -133,7 +137,7 @@ async fn everybody(app: &App) -> Vec<Someone> {
 /// of staff and a claim that nobody else has.
 async fn case(app: &App, everybody: &[Someone]) -> Case {
     let of = |name: &str| everybody.iter().find(|it| it.name == name).unwrap().person.clone();
-    let [child, visit, past, member, claim] = [(); 5].map(|()| Uuid::now_v7());
+    let [child, visit, past, member, claim, form, letter] = [(); 7].map(|()| Uuid::now_v7());
     let identity = runtime::people::Identity {
         given_name: "Noé".into(),
         family_name: "Exemple".into(),
@@ -141,6 +145,14 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
     };
     let (key, identity) =
         identity.sealed(&app.gateway.ctx.keys, domain::ids::PatientId::from_uuid(child)).await.unwrap();
+    let documents = [(form, "51851-4", true), (letter, "11488-4", false)];
+    let mut titled = vec![];
+    for (document, code, administrative) in documents {
+        let (keys, patient) = (&app.gateway.ctx.keys, domain::ids::PatientId::from_uuid(child));
+        let named = domain::ids::DocumentId::from_uuid(document);
+        let title = runtime::documents::seal_title(keys, patient, Some(&key), named, "Titre").await.unwrap();
+        titled.push(json!({"id": document, "title": title, "type": code, "administrative": administrative}));
+    }
     let emergency = of("practitioner in an emergency");
     // The same person is the patient in every case: an account is linked to one file at a time.
     let family = [
@@ -157,7 +169,7 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
     let rows = json!({"child": child, "key": key, "identity": identity, "visit": visit, "past": past, "member": member, "claim": claim, "bonds": bonds,
         "other": Uuid::now_v7(), "visited": id("practitioner", VISITED), "shut_out": id("practitioner", SHUT_OUT),
         "site": id("site", "pentes"), "site_of_past": id("site", "croix-rousse"), "here": id("establishment", HERE),
-        "account": emergency.account, "establishment": emergency.establishment, "patient": of("the patient").account});
+        "account": emergency.account, "establishment": emergency.establishment, "patient": of("the patient").account, "documents": titled});
     for sql in CASE {
         sqlx::query(*sql).bind(&rows).execute(app.pool()).await.unwrap();
     }
@@ -192,6 +204,7 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
         visit,
         member,
         claim,
+        documents: [form, letter],
     }
 }
 
@@ -219,6 +232,14 @@ const CASE: &[&str] = &[
     "insert into attachment (membership_id, practitioner_id, since) select ($1 ->> 'member')::uuid, ($1 ->> 'visited')::uuid, '2020-01-01'",
     "insert into professional (id, account_id, practitioner_id, profession, state, applied_at)
      select ($1 ->> 'claim')::uuid, ($1 ->> 'other')::uuid, ($1 ->> 'shut_out')::uuid, 'SM54', 'pending', '2020-01-01'",
+    "insert into document (id, patient_id, type_code, administrative, title, act_date, language, author_id, author_role, practitioner_id, establishment_id, created_at)
+     select d.id, ($1 ->> 'child')::uuid, d.type, d.administrative, d.title, '2026-01-15', 'fr', ($1 ->> 'other')::uuid, 'practitioner', ($1 ->> 'visited')::uuid, ($1 ->> 'here')::uuid, '2026-01-15'
+     from jsonb_to_recordset($1 -> 'documents') as d (id uuid, type text, administrative boolean, title text)",
+    "insert into document_version (document_id, number, state, media_type, size_bytes, content_hash, author_id, created_at, settled_at)
+     select id, 1, 'available', 'text/plain', 1, '-', author_id, created_at, created_at from document where patient_id = ($1 ->> 'child')::uuid",
+    "update document set current_version = 1 where patient_id = ($1 ->> 'child')::uuid",
+    "insert into document_object (key, document_id, version, part, state, wrapped_key, media_type, clear_bytes, planned_at)
+     select 'documents/' || id, id, 1, 'content', 'written', '-', 'text/plain', 1, created_at from document where patient_id = ($1 ->> 'child')::uuid",
 ];
 
 /// What a route is about: whether it names something of the case, its path, and what is sent. `slot` is one that can be had.
@@ -241,6 +262,7 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             | "/v1/sessions"
             | "/v1/second-factors"
             | "/v1/professionals"
+            | "/v1/documents"
             | "/v1/guardianship-proofs",
         ) => (None, template.to_owned(), Value::Null),
         ("GET", "/v1/audit") => (None, format!("{template}?date=ge2026-03-01&date=le2026-03-02"), Value::Null),
@@ -342,6 +364,10 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/sessions/end") => (None, template.to_owned(), json!({})),
         ("POST", "/v1/professionals") => {
             (None, template.to_owned(), json!({"rpps": "99900000086", "profession": "SM54"}))
+        }
+        ("POST", "/v1/documents") => (of_patient, template.to_owned(), documents::form(patient)),
+        (_, path) if path.starts_with("/v1/documents/{id}") => {
+            (of_patient, named(case.documents[0]), documents::sent(method, path))
         }
         ("POST", "/v1/professionals/{id}/decision") => {
             (None, named(case.claim), json!({"decision": "refuse", "reason": "x"}))
@@ -454,6 +480,27 @@ async fn a_list_holds_what_could_be_read_and_nothing_else() {
         let has = list["items"].as_array().unwrap().iter().any(|it| it["id"] == json!(case.visit));
         let read = client.get(&format!("/v1/appointments/{}", case.visit)).await.status == 200;
         assert_eq!(has, read, "{}", someone.name);
+    }
+}
+
+#[tokio::test]
+async fn what_is_medical_is_for_those_whom_the_policy_lets_see_medical_documents() {
+    let app = App::start().await;
+    let everybody = everybody(&app).await;
+    let case = case(&app, &everybody).await;
+    let thing = Thing { patient: case.thing.patient, ..Thing::default() };
+    for someone in &everybody {
+        let person = &someone.person;
+        let client = app.acting(person.account, person.role.name(), someone.membership, 2).await;
+        for (document, resource) in case.documents.iter().zip([Resource::AdministrativeDocument, Resource::Document]) {
+            let read = client.get(&format!("/v1/documents/{document}")).await.status;
+            let sees = case.world.allows(person, &thing, resource, domain::access::Action::Read);
+            assert_eq!(read == 200, sees, "{resource} as {}: {read}", someone.name);
+            let list = client.get(&format!("/v1/documents?patient={}", thing.patient.unwrap())).await;
+            let listed = list.status == 200
+                && list.body["items"].as_array().unwrap().iter().any(|it| it["id"] == json!(document));
+            assert_eq!(listed, sees, "{resource} in the list of {}", someone.name);
+        }
     }
 }
 

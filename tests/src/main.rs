@@ -18,6 +18,7 @@ mod changing;
 mod containers;
 mod contract;
 mod devices;
+mod documents;
 mod edge;
 mod emergency;
 mod emulated;

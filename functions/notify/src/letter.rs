@@ -1,6 +1,7 @@
 //! The words of a notice: text, HTML and calendar entry, in the recipient's language and the place's time.
 
 use domain::Timestamp;
+use domain::ids::{DocumentId, NoticeId};
 use domain::notice::NoticeKind;
 use minijinja::{Environment, context};
 use runtime::config::Config;
@@ -34,21 +35,44 @@ pub(crate) fn write(notice: &Notice, config: &Config, now: Timestamp) -> Result<
         where_words => word("mail-where"), link => &link, footer => word("mail-footer"),
         manage => word(if to_practitioner { "mail-manage-practitioner" } else if cancelled { "mail-manage-cancelled" } else { "mail-manage" }),
     };
-    let mut templates = Environment::new();
-    templates.add_template("mail.txt", include_str!("../templates/mail.txt"))?;
-    templates.add_template("mail.html", include_str!("../templates/mail.html"))?;
     let method = if cancelled { CalendarMethod::Cancel } else { CalendarMethod::Publish };
     Ok(Some(Mail {
         to,
         subject,
-        text: templates.get_template("mail.txt")?.render(&words)?,
-        html: templates.get_template("mail.html")?.render(&words)?,
+        text: rendered("mail.txt", &words)?,
+        html: rendered("mail.html", &words)?,
         calendar: Some((
             calendar::entry(appointment, method, &word("calendar-summary"), link.as_deref(), config, now),
             method,
         )),
         message_id: format!("<{}@{}>", notice.id, config.mail_domain()),
     }))
+}
+
+/// That a document is there: neither what it is, nor whose, nor from whom.
+///
+/// # Errors
+/// When a template is broken, which a test forbids.
+pub(crate) fn of_document(
+    to: String, lang: Lang, document: DocumentId, notice: NoticeId, config: &Config,
+) -> Result<Mail, minijinja::Error> {
+    let word = |key: &str| texts::text(lang, key, &[]);
+    let subject = word("mail-subject-document");
+    let link = config.public_url.as_ref().map(|base| format!("{base}/documents/{document}"));
+    let words = context! {
+        lang => lang.tag(), subject => &subject, lead => word("mail-lead-document"), link => &link,
+        footer => word("mail-footer"), manage => word("mail-manage-document"),
+    };
+    let message_id = format!("<{notice}@{}>", config.mail_domain());
+    let (text, html) = (rendered("mail.txt", &words)?, rendered("mail.html", &words)?);
+    Ok(Mail { to, subject, text, html, calendar: None, message_id })
+}
+
+fn rendered(template: &'static str, words: &minijinja::Value) -> Result<String, minijinja::Error> {
+    let mut templates = Environment::new();
+    templates.add_template("mail.txt", include_str!("../templates/mail.txt"))?;
+    templates.add_template("mail.html", include_str!("../templates/mail.html"))?;
+    templates.get_template(template)?.render(words)
 }
 
 /// "mardi 3 mars 2026 à 14 h 30", in the time of the place.

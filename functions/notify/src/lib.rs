@@ -1,6 +1,7 @@
-//! Tell people by e-mail what happened to their appointment.
+//! Tell people by e-mail what happened to their appointment, and that a document is there.
 
 mod calendar;
+mod documents;
 mod letter;
 
 use axum::Router;
@@ -12,7 +13,7 @@ use domain::notice::{self, Decision, NoticeKind, Standing, Told};
 use futures_util::future::join_all;
 use runtime::events::{Event, Outcome};
 use runtime::keys::KeyError;
-use runtime::mail::MailError;
+use runtime::mail::{Mail, MailError};
 use runtime::people::Contact;
 use runtime::view::AppointmentRow;
 use runtime::{Ctx, Function, Input, Kind, Lang, Problem};
@@ -98,6 +99,9 @@ impl Notice {
 }
 
 async fn notify(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Outcome, Problem> {
+    if event.r#type == documents::EVENT {
+        return documents::notify(&ctx, event).await;
+    }
     let kind = NoticeKind::of_event(&event.r#type);
     let data: Option<Data> = serde_json::from_value(event.data).ok();
     let (Some(kind), Some(data)) = (kind, data) else {
@@ -119,8 +123,13 @@ async fn notify(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Ou
         ctx.db.one(&SETTLE, params![id, lease, state, why, ctx.now()]).await
     }));
     told.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    outcome(&ctx, event.id).await
+}
+
+/// Whether all of an event is told.
+async fn outcome(ctx: &Ctx, event: Uuid) -> Result<Outcome, Problem> {
     // Somebody else's lease counts too: if they are killed, the event must come again.
-    let waiting = ctx.db.one(&WAITING, params![event.id]).await?.waiting;
+    let waiting = ctx.db.one(&WAITING, params![event]).await?.waiting;
     Ok(if waiting == 0 {
         Outcome::Done
     } else {
@@ -142,7 +151,12 @@ async fn tell(ctx: &Ctx, notice: &Notice) -> (&'static str, Option<String>) {
         Ok(None) => return ("skipped", Some("no address".into())),
         Err(error) => return ("failed", Some(error.to_string())),
     };
-    match ctx.mail.send(&mail).await {
+    send(ctx, &mail).await
+}
+
+/// State and why.
+async fn send(ctx: &Ctx, mail: &Mail) -> (&'static str, Option<String>) {
+    match ctx.mail.send(mail).await {
         Ok(()) => ("sent", None),
         Err(error) => (if error.is_transient() { "planned" } else { "failed" }, Some(MailError::to_string(&error))),
     }

@@ -15,7 +15,9 @@ pub const FUNCTIONS: &[Function] = &[
     fn_book::FUNCTION,
     fn_cancel::FUNCTION,
     fn_capacities::FUNCTION,
+    fn_check_document::FUNCTION,
     fn_deliver_outbox::FUNCTION,
+    fn_documents::FUNCTION,
     fn_emergency_access::FUNCTION,
     fn_expire_holds::FUNCTION,
     fn_export_audit::FUNCTION,
@@ -28,10 +30,13 @@ pub const FUNCTIONS: &[Function] = &[
     fn_patients::FUNCTION,
     fn_professionals::FUNCTION,
     fn_purge::FUNCTION,
+    fn_purge_documents::FUNCTION,
+    fn_reconcile_documents::FUNCTION,
     fn_search::FUNCTION,
     fn_secrecy::FUNCTION,
     fn_send_reminders::FUNCTION,
     fn_tend_accounts::FUNCTION,
+    fn_upload_document::FUNCTION,
 ];
 
 /// The function of that name.

@@ -66,6 +66,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     let mut mailbox = None;
     if config.is_development() {
         dev::keys::provide(&mut config)?;
+        dev::objects::provide(&mut config).await?;
         let stamps = clock.clone();
         let received = Mailbox::new(move || stamps.now());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -20,7 +20,11 @@ const SETTINGS: [&str; 7] = [
 
 /// What comes with a secret, and where a function that has it goes.
 const WITH: [(&str, &[&str], &[&str]); 3] = [
-    ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"], &["https://*.amazonaws.com"]),
+    (
+        "AWS_SECRET_ACCESS_KEY",
+        &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "CARNET_DOCUMENTS"],
+        &["https://*.amazonaws.com"],
+    ),
     ("CARNET_SEAL_KEY", &["CARNET_SEALS"], &[]),
     ("OPENID_PROVIDERS", &[], &["https://*:443"]),
 ];

@@ -22,6 +22,8 @@ const FUNCTIONS: &[Function] = &[
     fn_capacities::FUNCTION,
     #[cfg(feature = "deliver-outbox")]
     fn_deliver_outbox::FUNCTION,
+    #[cfg(feature = "documents")]
+    fn_documents::FUNCTION,
     #[cfg(feature = "emergency-access")]
     fn_emergency_access::FUNCTION,
     #[cfg(feature = "expire-holds")]
@@ -40,6 +42,10 @@ const FUNCTIONS: &[Function] = &[
     fn_professionals::FUNCTION,
     #[cfg(feature = "purge")]
     fn_purge::FUNCTION,
+    #[cfg(feature = "purge-documents")]
+    fn_purge_documents::FUNCTION,
+    #[cfg(feature = "reconcile-documents")]
+    fn_reconcile_documents::FUNCTION,
     #[cfg(feature = "seal-audit")]
     fn_seal_audit::FUNCTION,
     #[cfg(feature = "search")]
@@ -56,6 +62,8 @@ const FUNCTIONS: &[Function] = &[
     fn_sign_in_with::FUNCTION,
     #[cfg(feature = "tend-accounts")]
     fn_tend_accounts::FUNCTION,
+    #[cfg(feature = "upload-document")]
+    fn_upload_document::FUNCTION,
 ];
 
 #[spin_sdk::http_service]

@@ -101,6 +101,8 @@ words! {
         Note = "note",
         /// Medical part of a record: history, documents (FHIR `DocumentReference`).
         Document = "document",
+        /// A document that says nothing of health: of types that `domain::document` calls administrative.
+        AdministrativeDocument = "administrative-document",
         /// A prescription (FHIR `MedicationRequest`).
         Prescription = "prescription",
         /// A prescription that its author marked confidential.

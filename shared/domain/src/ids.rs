@@ -49,6 +49,8 @@ ids! {
     ReasonId,
     /// An appointment or a hold on one.
     AppointmentId,
+    /// A document of a patient (FHIR `DocumentReference`).
+    DocumentId,
     /// A past fact in the outbox.
     EventId,
     /// A message to one person.

@@ -7,6 +7,7 @@ pub mod appointment;
 pub mod audit;
 pub mod availability;
 pub mod directory;
+pub mod document;
 pub mod guardianship;
 pub mod holidays;
 pub mod identity;

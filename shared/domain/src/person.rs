@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-pub use letters::nfc;
+pub use letters::{is_unseen, nfc};
 
 /// A stable code that says why a value was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

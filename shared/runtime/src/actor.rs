@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRef, FromRequestParts};
-use domain::access::{Access, Decision, Role, Standing, Unproven};
+use domain::access::{Access, Decision, Level, Role, Standing, Unproven};
 use domain::ids::{AccountId, SessionId};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -36,6 +37,26 @@ impl Actor {
     /// The account's bare identifier, for statements.
     pub fn id(&self) -> Uuid {
         self.account.as_uuid()
+    }
+
+    /// Who acts in a session that something else than a token names; none when it has ended. What they may is for the statement
+    /// to say: no route was asked for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn in_session(
+        ctx: &Ctx, account: AccountId, session: SessionId, (request, address): (RequestId, ClientAddress),
+    ) -> Result<Option<Self>, Problem> {
+        let now = ctx.now();
+        let standing = ctx.db.optional(&ACTOR, params![session.as_uuid(), account.as_uuid(), now]).await?;
+        let worth = |it: &Standing| it.level >= it.role.level() && (!it.two_factors || it.level == Level::Two);
+        Ok(standing.filter(worth).map(|standing| Self { account, session, request, address, standing }))
+    }
+
+    /// The session of the token that came with a request, if one came: none of it when it is not good.
+    #[allow(clippy::option_option, reason = "no token, a bad one, a good one")]
+    pub fn session_named(ctx: &Ctx, headers: &HeaderMap) -> Option<Option<SessionId>> {
+        headers.contains_key(AUTHORIZATION).then(|| Some(ctx.keys.verify(token_of(headers)?, ctx.now())?.sid))
     }
 
     /// Goes on if the session may change what later sign-ins take.
@@ -104,16 +125,7 @@ where
         let ctx = Ctx::from_ref(state);
         let now = ctx.now();
         let unauthenticated = || Problem::new(Kind::Unauthenticated);
-        // Of two tokens, somebody before us may have looked at the other.
-        let mut given = parts.headers.get_all(AUTHORIZATION).iter();
-        let token = given
-            .next()
-            .filter(|_| given.next().is_none())
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(unauthenticated)?;
+        let token = token_of(&parts.headers).ok_or_else(unauthenticated)?;
         let claims = ctx.keys.verify(token, now).ok_or_else(unauthenticated)?;
         let quota = ctx.config.edges.rate_account;
         let account = claims.sub.as_uuid();
@@ -141,6 +153,14 @@ where
         actor.standing.admit(access).map_err(refused)?;
         Ok(actor)
     }
+}
+
+/// The one token that came. Of two, somebody before us may have looked at the other.
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let value = given.next().filter(|_| given.next().is_none())?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// What a role may do to nothing at all is told: that the route exists is no secret.

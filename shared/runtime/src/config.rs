@@ -98,6 +98,12 @@ pub struct Config {
     /// `CARNET_SEALS`: where the seals are copied to: `file:///directory` or `s3://bucket/prefix?region=…`; absent: nowhere,
     /// and in development into the private directory.
     pub seals: Option<String>,
+    /// `CARNET_DOCUMENTS`: where the bytes of documents are kept: `s3://bucket/prefix?region=…&endpoint=…&public=…`; absent:
+    /// nowhere, and in development on a store that the gateway starts over its private directory.
+    pub documents: Option<String>,
+    /// `CLAMD`: who looks for malware in documents: `unix:/run/clamav/clamd.ctl` or `tcp:host:3310`; absent: nobody, and no
+    /// document becomes visible but in development.
+    pub clamd: Option<String>,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, as platforms set them: for S3 and KMS.
     pub aws: Option<AwsKey>,
     /// `EMERGENCY_HOURS`: how long an emergency access lasts at most, 1 to 24 (default 4).
@@ -210,6 +216,8 @@ impl Config {
             seal_key: get("CARNET_SEAL_KEY"),
             seal_keys_before: get("CARNET_SEAL_KEYS_BEFORE"),
             seals: get("CARNET_SEALS"),
+            documents: get("CARNET_DOCUMENTS"),
+            clamd: get("CLAMD"),
             aws: get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| AwsKey {
                 id,
                 secret,

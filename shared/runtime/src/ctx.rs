@@ -4,7 +4,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use store::Db;
 
-use crate::Manifest;
 use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -14,10 +13,12 @@ use crate::host::SEAL;
 use crate::keys::Keys;
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
+use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::seals::Seals;
 use crate::sms::Sms;
+use crate::{Kind, Manifest, Problem};
 
 /// What a handler may use. Cloning is a few reference counts.
 #[derive(Clone)]
@@ -51,6 +52,8 @@ pub struct Parts {
     pub breaches: Breaches,
     /// With whom people may sign in.
     pub openid: Providers,
+    /// Where the bytes of documents are; none where that is not said.
+    pub objects: Option<Arc<Objects>>,
     /// How events reach their consumers.
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.
@@ -76,6 +79,15 @@ impl Ctx {
             seals: self.seals.clone().filter(|_| named(SEAL)),
             parts: self.parts.clone(),
         }
+    }
+
+    /// Where the bytes of documents are.
+    ///
+    /// # Errors
+    /// `unavailable` where `CARNET_DOCUMENTS` does not say.
+    pub fn objects(&self) -> Result<Arc<Objects>, Problem> {
+        let unsaid = || Problem::new(Kind::Unavailable).because(ObjectsError::Address("is missing"));
+        self.objects.clone().ok_or_else(unsaid)
     }
 
     /// The current instant.

@@ -5,6 +5,7 @@ mod kms;
 mod links;
 mod sealing;
 mod sent_codes;
+pub mod stream;
 mod tokens;
 
 use std::sync::Arc;

@@ -96,6 +96,13 @@ $$;
 -- What an identifier in a refused request may have meant of a patient: themselves, or something of theirs.
 create or replace function objects_of(of_patient uuid) returns setof uuid language sql stable as $$
     select of_patient union all select id from appointment where patient_id = of_patient
+    union all select id from document where patient_id = of_patient
+$$;
+
+-- Whether a document is kept from who reads the log: a line that names it would tell of it.
+create or replace function kept_back(who jsonb, d document) returns boolean language sql stable as $$
+    select d.hidden_from_patient_since is not null
+        or (d.hidden_from_representatives_since is not null and not related(who, 'oneself-proven', d.patient_id, null, null))
 $$;
 
 -- Whether a member of an establishment ever was a professional there, or worked for them.
@@ -110,6 +117,7 @@ $$;
 -- with the patient by such visits only. What was seen in an emergency is told: that was a reason of its own.
 create or replace function tells_a_secret(who jsonb, of_patient uuid, a audit) returns boolean language sql stable as $$
     select exists (select from appointment v where v.id = a.object_id and hidden(who, v))
+        or exists (select from document d where d.id = a.object_id and kept_back(who, d))
         or (a.role <> 'patient' and a.establishment_id is not null and a.purpose is distinct from 'ETREAT'
             and exists (select from appointment v join site on site.id = v.site_id
                 where v.patient_id = of_patient and site.establishment_id = a.establishment_id and v.created_at <= a.at
@@ -149,7 +157,8 @@ create or replace function access_lines(
 ) language sql stable as $$
     with secrets as materialized (
         -- Nearly nobody has any: then no line need be looked at twice.
-        select exists (select from appointment v where v.patient_id = of_patient and hidden(who, v)) as kept
+        select exists (select from appointment v where v.patient_id = of_patient and hidden(who, v))
+            or exists (select from document d where d.patient_id = of_patient and kept_back(who, d)) as kept
     ), tries as materialized (
         -- Of somebody else's: what they were refused themself is theirs to know.
         select not exists (select from guardianship g

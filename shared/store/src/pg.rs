@@ -152,6 +152,7 @@ fn migrator() -> Migrator {
         (20_261_124_000_021, "phone", include_str!("../migrations/20261124000021_phone.sql")),
         (20_261_124_000_022, "words_sealed", include_str!("../migrations/20261124000022_words_sealed.sql")),
         (20_261_124_000_023, "ended", include_str!("../migrations/20261124000023_ended.sql")),
+        (20_261_124_000_024, "documents", include_str!("../migrations/20261124000024_documents.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -171,6 +172,7 @@ const ROUTINES: &[(&str, &str)] = &[
     ("access", include_str!("../routines/access.sql")),
     ("audit", include_str!("../routines/audit.sql")),
     ("booking", include_str!("../routines/booking.sql")),
+    ("documents", include_str!("../routines/documents.sql")),
     ("openid", include_str!("../routines/openid.sql")),
     ("patients", include_str!("../routines/patients.sql")),
     ("people", include_str!("../routines/people.sql")),

@@ -39,3 +39,17 @@ pub const SETTLE_DELIVERY: Statement<Value> = statement!("settle_delivery");
 pub const DEAD_DELIVERIES: Statement<Value> = statement!("dead_deliveries");
 /// Tries a dead delivery again. Parameters: delivery, now.
 pub const REPLAY_DELIVERY: Statement<Value> = statement!("replay_delivery");
+/// Bytes of documents that are to be removed. Parameter: how many at most.
+pub const OBJECTS_TO_REMOVE: Statement<ToRemove> = statement!("objects_to_remove");
+/// Bytes of documents that are gone. Parameters: keys, now.
+pub const OBJECTS_REMOVED: Statement<Value> = statement!("objects_removed");
+
+/// Bytes of a document that are to be removed.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct ToRemove {
+    /// What they are called in the store.
+    pub key: String,
+    /// What the store calls their upload, where that was in parts.
+    #[serde(default)]
+    pub upload: Option<String>,
+}

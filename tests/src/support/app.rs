@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::client::{Answer, Client};
 use super::database;
+use super::objects::Store;
 
 /// When every test begins: Monday 2 March 2026, 9:00 in Paris.
 pub const MONDAY: &str = "2026-03-02T08:00:00Z";
@@ -61,6 +62,8 @@ pub struct App {
     pub mailbox: Arc<Mailbox>,
     pub phones: Arc<Phones>,
     pub url: String,
+    /// Where the bytes of documents are.
+    pub store: Store,
     /// As the owner of the database, who may more than the product.
     owner: Pg,
     people: AtomicU32,
@@ -88,6 +91,10 @@ impl App {
         let mut config = database::config(variables);
         config.smtp_url.get_or_insert(smtp);
         config.sms_url.get_or_insert(sms);
+        let store = Store::new();
+        if config.documents.is_none() && config.aws.is_none() {
+            (config.documents, config.aws) = (Some(store.url()), Some(Store::key()));
+        }
         let inner = Pg::with_role(&url, 16, config.database_role.as_deref()).unwrap();
         let owner = Pg::lazy(&url, 4).unwrap();
         let db =
@@ -96,7 +103,7 @@ impl App {
         // Once a process, so that a test counts its own statements only.
         gateway.ctx.bound.prove().await.unwrap();
         db.count.store(0, Ordering::Relaxed);
-        Self { gateway, db, mailbox, phones, url, owner, people: AtomicU32::new(0) }
+        Self { gateway, db, mailbox, phones, url, store, owner, people: AtomicU32::new(0) }
     }
 
     /// Nobody.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod database;
 pub mod logs;
 pub mod moto;
+pub mod objects;
 pub mod openid;
 pub mod staff;
 pub mod world;

@@ -39,6 +39,19 @@ impl App {
         self.nobody().bearing(&token.unwrap())
     }
 
+    /// A practitioner of the fixtures, at work in the practice of the slopes.
+    pub async fn practitioner_of_pentes(&self, key: &str) -> Client {
+        let (account, membership) = (Uuid::now_v7(), Uuid::now_v7());
+        let (wrapped, _) = self.gateway.ctx.keys.new_owner(account).await.unwrap();
+        let sql = "with a as (insert into account (id, wrapped_key, password_hash, created_at) values ($1, $2, '-', '2020-01-01'))
+            insert into membership (id, account_id, establishment_id, role, practitioner_id, since)
+            values ($3, $1, $4, 'practitioner', $5, '2020-01-01')";
+        let work =
+            sqlx::query(sql).bind(account).bind(wrapped).bind(membership).bind(id("establishment", "pentes-plateau"));
+        work.bind(id("practitioner", key)).execute(self.pool()).await.unwrap();
+        self.acting(account, "practitioner", Some(membership), 2).await
+    }
+
     /// A practitioner of the fixtures.
     pub fn practitioner(key: &str) -> String {
         id("practitioner", key).to_string()

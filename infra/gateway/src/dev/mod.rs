@@ -3,6 +3,7 @@
 
 pub mod keys;
 pub mod mailbox;
+pub mod objects;
 pub mod phones;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ const ALL: &[Action] = &[Create, Read, Update, Delete];
 const CREATE: &[Action] = &[Create];
 const READ: &[Action] = &[Read];
 const UPDATE: &[Action] = &[Update];
+const DELETE: &[Action] = &[Delete];
 
 const fn rule(role: Role, resource: Resource, actions: &'static [Action], relations: &'static [Relation]) -> Rule {
     Rule { role, resource, actions, relations }
@@ -34,6 +35,8 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Patient, Resource::Appointment, ALL, &[Oneself, GuardianBook]),
     rule(Role::Patient, Resource::Note, &[Create, Read], &[Oneself, GuardianBook]),
     rule(Role::Patient, Resource::Document, ALL, &[Oneself, GuardianDocuments]),
+    // Who may do it to medical documents may do it to these: their routes ask for this one.
+    rule(Role::Patient, Resource::AdministrativeDocument, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::Prescription, READ, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::ConfidentialPrescription, READ, &[OneselfProven]),
     rule(Role::Patient, Resource::Guardianship, READ, &[Oneself, GuardianDocuments]),
@@ -52,6 +55,10 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Practitioner, Resource::Appointment, ALL, &[OwnAgenda]),
     rule(Role::Practitioner, Resource::Note, READ, &[OwnAgenda]),
     rule(Role::Practitioner, Resource::Document, &[Create, Read, Update], &[Care, Emergency]),
+    rule(Role::Practitioner, Resource::AdministrativeDocument, &[Create, Read, Update], &[Care, Emergency]),
+    // An emergency takes nothing away.
+    rule(Role::Practitioner, Resource::Document, DELETE, &[Care]),
+    rule(Role::Practitioner, Resource::AdministrativeDocument, DELETE, &[Care]),
     rule(Role::Practitioner, Resource::Prescription, &[Create, Read, Update], &[Care, Emergency]),
     rule(Role::Practitioner, Resource::ConfidentialPrescription, &[Create, Read, Update], &[Care]),
     rule(Role::Practitioner, Resource::EmergencyAccess, CREATE, &[Unblocked]),
@@ -61,10 +68,12 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Nurse, Resource::Appointment, READ, &[Attached]),
     rule(Role::Nurse, Resource::Secrecy, UPDATE, &[Attached]),
     rule(Role::Nurse, Resource::Note, READ, &[Attached]),
-    rule(Role::Nurse, Resource::Document, &[Create, Read], &[StaffOfCare]),
+    rule(Role::Nurse, Resource::Document, &[Create, Read, Delete], &[StaffOfCare]),
+    rule(Role::Nurse, Resource::AdministrativeDocument, &[Create, Read, Delete], &[StaffOfCare]),
     rule(Role::Nurse, Resource::Prescription, READ, &[StaffOfCare]),
     // Secretaries: the administrative part only.
     rule(Role::Secretary, Resource::Patient, READ, &[StaffOfCare]),
+    rule(Role::Secretary, Resource::AdministrativeDocument, &[Create, Read, Delete], &[StaffOfCare]),
     rule(Role::Secretary, Resource::Appointment, ALL, &[Attached]),
     rule(Role::Secretary, Resource::Secrecy, UPDATE, &[Attached]),
     // Administrators: who works here, and what was done here; never a patient.

@@ -15,7 +15,7 @@ pub fn nfc(text: &str) -> String {
 }
 
 /// What shows nothing, turns the direction of what stands around it, or means nothing between people.
-fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
         // Zero-width characters, marks and embeddings of direction, separators of lines, invisible operators.

@@ -36,6 +36,7 @@ use crate::faults::Faults;
 use crate::keys::{self, Keys};
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
+use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
 use crate::queue::{self, Sqs};
@@ -115,6 +116,10 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     faults.note(Passkeys::of(config));
     faults.note(Mailer::new(config.smtp_url.as_deref(), &config.mail_from));
     faults.note(Sms::new(config.sms_url.as_deref()));
+    // Only who is given the key of the store reaches it.
+    if config.aws.is_some() {
+        faults.note(objects(config));
+    }
     faults.note(Breaches::new(config.breached_passwords_url.as_deref()));
     faults.note(Providers::from_config(config));
     #[cfg(not(target_family = "wasm"))]
@@ -160,11 +165,17 @@ fn parts(
         sms: Sms::new(config.sms_url.as_deref())?,
         breaches: Breaches::new(config.breached_passwords_url.as_deref())?,
         openid: Providers::from_config(config)?,
+        objects: if config.aws.is_some() { objects(config)? } else { None },
         deliver,
         subscriptions,
         rates: Rates::default(),
         config: config.clone(),
     }))
+}
+
+fn objects(config: &Config) -> Result<Option<Arc<Objects>>, ObjectsError> {
+    let open = |url: &str| Objects::new(url, config.aws.as_ref()).map(Arc::new);
+    config.documents.as_deref().map(open).transpose()
 }
 
 /// Events by HTTP, or into queues, for a function that runs without its neighbours.

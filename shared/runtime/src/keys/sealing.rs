@@ -121,7 +121,7 @@ pub(super) fn random() -> Result<[u8; KEY], KeyError> {
     Ok(bytes)
 }
 
-fn usable(key: &[u8; KEY]) -> Result<LessSafeKey, KeyError> {
+pub(super) fn usable(key: &[u8; KEY]) -> Result<LessSafeKey, KeyError> {
     UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new).map_err(|_| KeyError::Failed("key"))
 }
 

@@ -1,0 +1,23 @@
+-- Plans a notice of a document for everyone concerned, once per event: those who may see it and are to be told, but whoever
+-- deposited it; the practitioner it is from or whose visit it belongs to.
+-- $1 event   $2 document   $3 version   $4 now
+with of as (
+    select * from document where id = $2::uuid and withdrawn_at is null and purged_at is null
+), wanted as (
+    select 'account' as recipient_kind, account.id as recipient_id
+    from of join guardianship g on g.patient_id = of.patient_id join account on account.id = g.account_id
+    where account.contact is not null and not of_another(account) and document_concerns(of, g, $4::text::timestamptz)
+    union
+    select 'practitioner', practitioner.id
+    from of
+    left join appointment visit on visit.id = of.appointment_id
+    join practitioner on practitioner.id = coalesce(of.practitioner_id, visit.practitioner_id)
+    where practitioner.email is not null and document_concerns_practitioner(of, practitioner.id, $4::text::timestamptz)
+), planned as (
+    insert into notice (event_id, document_id, kind, recipient_kind, recipient_id, channel, version, planned_at)
+    select $1::uuid, of.id, 'document', wanted.recipient_kind, wanted.recipient_id, 'email', $3::int8, $4::text::timestamptz
+    from of, wanted
+    on conflict on constraint notice_once do nothing
+    returning id
+)
+select jsonb_build_object('planned', count(*)) from planned
