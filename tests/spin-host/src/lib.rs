@@ -79,6 +79,8 @@ impl Host {
                     let host = host.clone();
                     async move { Ok::<_, Infallible>(host.answer(request, peer).await) }
                 });
+                // Or small answers wait for an acknowledgement, some 40 ms.
+                drop(stream.set_nodelay(true));
                 // A client that goes away is no failure.
                 drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
             });

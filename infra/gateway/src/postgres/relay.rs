@@ -15,6 +15,8 @@ pub(super) async fn open(socket: PathBuf) -> io::Result<String> {
         while let Ok((mut from, _)) = listener.accept().await {
             let socket = socket.clone();
             tokio::spawn(async move {
+                // Or small answers wait for an acknowledgement, some 40 ms.
+                from.set_nodelay(true)?;
                 let mut to = UnixStream::connect(socket).await?;
                 tokio::io::copy_bidirectional(&mut from, &mut to).await
             });
