@@ -327,6 +327,10 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/patients/{id}/blocks/lift") => {
             (of_patient, named(patient), json!({"practitioner": id("practitioner", SHUT_OUT)}))
         }
+        ("POST", "/v1/patients/{id}/attending-physician") => {
+            (of_patient, named(patient), json!({"practitioner": id("practitioner", VISITED)}))
+        }
+        ("POST", "/v1/patients/{id}/legal-hold") => (of_patient, named(patient), json!({"legal_hold": true})),
         ("POST", "/v1/patients/{id}/emergency-access") => {
             (of_patient, named(patient), json!({"reason": "Enfant inconscient, seul à l’accueil."}))
         }

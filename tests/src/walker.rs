@@ -23,6 +23,8 @@ fn body(path: &str) -> Value {
         "/v1/patients/{id}/guardians"
         | "/v1/patients/{id}/blocks"
         | "/v1/patients/{id}/blocks/lift"
+        | "/v1/patients/{id}/attending-physician"
+        | "/v1/patients/{id}/legal-hold"
         | "/v1/patients/{id}/emergency-access"
         | "/v1/memberships"
         | "/v1/establishments/{id}/administrators"

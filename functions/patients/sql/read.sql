@@ -6,4 +6,5 @@ with seen as (
 ), recorded as (
     insert into trace select line.* from seen, entry($1::jsonb, 'read', 'patient.read', seen.id, seen.id) as line
 )
-select sealed_person(id) from seen
+select jsonb_build_object('person', sealed_person(id), 'attending_physician', attending_physician(attending_practitioner_id))
+from seen

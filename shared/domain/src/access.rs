@@ -113,6 +113,10 @@ words! {
         GuardianshipProof = "guardianship-proof",
         /// A visit or document of a minor that those who act for them do not see (CSP art. L.1111-5).
         Secrecy = "secrecy",
+        /// The physician whom the patient has chosen (FHIR `Patient.generalPractitioner`): sees also what is masked.
+        AttendingPhysician = "attending-physician",
+        /// That nothing of a record is removed while something is contested.
+        LegalHold = "legal-hold",
         /// A professional whom the patient shuts out (FHIR `Consent`).
         Block = "block",
         /// Who looked at a patient's record.

@@ -143,6 +143,11 @@ create or replace function name_of_practitioner(professional uuid) returns text 
     select concat_ws(' ', nullif(title, ''), given_name, family_name) from practitioner where id = professional
 $$;
 
+-- A patient's attending physician as functions return them; null for none.
+create or replace function attending_physician(of_practitioner uuid) returns jsonb language sql stable as $$
+    select jsonb_build_object('practitioner', id, 'name', name_of_practitioner(id)) from practitioner where id = of_practitioner
+$$;
+
 -- In what an account may act: as a patient always, in each membership that lasts, for the platform.
 create or replace function capacities_of(of_account uuid, at timestamptz) returns jsonb language sql stable as $$
     select jsonb_agg(jsonb_build_object('role', c.role, 'membership', c.id, 'establishment', c.establishment_id,

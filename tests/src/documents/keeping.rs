@@ -52,11 +52,15 @@ async fn documents_are_kept_twenty_years_and_until_the_28th_birthday_and_while_s
     // The visit is in March 2026: twenty years after it; the 28th birthday is in 2047.
     assert_eq!(purge("2046-04-30T00:00:00Z").await, 1);
     assert_eq!(purge("2047-08-31T00:00:00Z").await, 1);
-    sqlx::query("update patient set legal_hold = true").execute(app.pool()).await.unwrap();
+    let hold = async |held: bool| {
+        let operator = app.staff("operator").await;
+        operator.post(&format!("/v1/patients/{child}/legal-hold"), &json!({"legal_hold": held})).await.expect(200)
+    };
+    assert_eq!(hold(true).await, json!({"patient": child, "legal_hold": true}));
     assert_eq!(purge("2060-01-01T00:00:00Z").await, 1);
     let kept = app.count("select count(*) from document_object where state = 'written'").await;
     assert_eq!(i64::try_from(app.store.names("documents").len()), Ok(kept));
-    sqlx::query("update patient set legal_hold = false").execute(app.pool()).await.unwrap();
+    hold(false).await;
     assert_eq!(purge("2060-01-02T00:00:00Z").await, 0);
     assert_eq!(app.store.names("documents"), Vec::<String>::new());
     let mother = mother.clone().bearing(&app.fresh_token(&mother).await);

@@ -2,11 +2,11 @@
 
 use axum::body::Body;
 use axum::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{deposit, family, link, list, open, read, report, with};
 use crate::guardians::{child, prove_identity, young};
-use crate::support::App;
+use crate::support::{App, Client};
 
 #[tokio::test]
 async fn staff_deposit_and_see_administrative_documents_only() {
@@ -81,9 +81,29 @@ async fn what_the_patient_masks_is_seen_by_its_author_and_the_attending_physicia
     }
     read(&practitioner, &id).await.expect(200);
     read(&mother, &id).await.expect(200);
-    let attending = "update patient set attending_practitioner_id = (select id from practitioner where family_name = 'Bouvarel') where id = $1::uuid";
-    sqlx::query(attending).bind(child.parse::<uuid::Uuid>().unwrap()).execute(app.pool()).await.unwrap();
+    let attending = format!("/v1/patients/{child}/attending-physician");
+    let choose = async |client: &Client, whom: Value| client.post(&attending, &json!({"practitioner": whom})).await;
+    let chosen = choose(&mother, json!(App::practitioner("etienne-bouvarel"))).await.expect(200);
+    let file = other.get(&format!("/v1/patients/{child}")).await.expect(200);
+    assert_eq!(file["attending_physician"], chosen["attending_physician"]);
+    assert_eq!(file["attending_physician"]["practitioner"], json!(App::practitioner("etienne-bouvarel")));
     read(&other, &id).await.expect(200);
+    assert_eq!(choose(&other, Value::Null).await.problem(403), "forbidden", "the choice is the patient's side's");
+    assert_eq!(choose(&mother, json!(child)).await.problem(404), "not-found", "nobody of the directory");
+    assert_eq!(
+        mother.post(&attending, &json!({})).await.problem(422),
+        "field-missing",
+        "nothing said is nothing changed"
+    );
+    read(&other, &id).await.expect(200);
+    choose(&mother, Value::Null).await.expect(200);
+    read(&other, &id).await.problem(404);
+    choose(&mother, json!(App::practitioner("etienne-bouvarel"))).await.expect(200);
+    let log = mother.get(&format!("/v1/me/access-log?patient={child}&limit=200")).await.expect(200);
+    let lines = log["items"].as_array().unwrap();
+    let choices =
+        lines.iter().filter(|line| line["event"] == "patient.attending-physician" && line["outcome"] == "success");
+    assert_eq!(choices.count(), 3, "{log}");
     // A block goes before everything, also for who wrote it.
     mother
         .post(&format!("/v1/patients/{child}/blocks"), &json!({"practitioner": App::practitioner("etienne-bouvarel")}))

@@ -46,6 +46,7 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Patient, Resource::GuardianshipProof, CREATE, &[Guardian, Oneself]),
     // Never those it is kept from.
     rule(Role::Patient, Resource::Secrecy, UPDATE, &[OneselfProven]),
+    rule(Role::Patient, Resource::AttendingPhysician, UPDATE, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::Block, ALL, &[Oneself, GuardianDocuments]),
     rule(Role::Patient, Resource::AccessLog, READ, &[Oneself, GuardianDocuments]),
     // Anybody may say that they are a professional; who is one is for an operator to say.
@@ -81,9 +82,10 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
     // Operators: who is a professional, who may act for a child, who runs an establishment, in an incident who is signed
-    // out, and who has lost their second factors.
+    // out, who has lost their second factors, and whose record is contested in court.
     rule(Role::Operator, Resource::Session, &[Delete], &[Anyone]),
     rule(Role::Operator, Resource::SecondFactor, &[Delete], &[Anyone]),
+    rule(Role::Operator, Resource::LegalHold, UPDATE, &[Anyone]),
     rule(Role::Operator, Resource::GuardianshipProof, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Professional, &[Read, Update], &[Anyone]),
     rule(Role::Operator, Resource::Establishment, CREATE, &[Anyone]),
