@@ -59,11 +59,11 @@ spin-manifest:
 test-spin:
     tools/spin.sh test
 
-# The measures, as JSON and a table; just bench runtimes: the same on each runtime.
+# The measures, as JSON and a table; just bench runtimes: the same on each runtime; just bench documents: from a file to where it is seen.
 bench *OPTIONS:
     if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; tools/wasm.sh search; tools/wasm.sh appointments book; command -v spin >/dev/null || cargo build --release --package spin-host; fi
     [ "${1:-}" = runtimes ] || cargo build --release --package gateway --package fn-search --package fn-book
-    if [ "${1:-}" = runtimes ]; then shift; set -- practitioners=2000 appointments=100000 only=runtimes "$@"; fi; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
+    case "${1:-}" in runtimes | documents) only=$1; shift; set -- practitioners=2000 appointments=100000 only="$only" "$@" ;; esac; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
 seed *COUNTS:

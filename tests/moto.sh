@@ -1,8 +1,10 @@
 #!/bin/sh
-# Where moto's server is: a double of S3, KMS, SQS and Scheduler (https://docs.getmoto.org), installed once into the cache directory.
+# Where moto's server is: a double of S3, KMS, SQS and Scheduler (https://docs.getmoto.org), installed once into the cache directory
+# with the AWS command line, which scripts of operators call.
 set -eu
 version=5.2.5
-venv=${XDG_CACHE_HOME:-$HOME/.cache}/carnet/moto-$version
+cli=1.46.3
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/carnet/moto-$version-awscli-$cli
 
 die() { printf 'moto: %s\n' "$*" >&2; exit 2; }
 
@@ -16,7 +18,7 @@ if ! [ -x "$venv/bin/moto_server" ]; then
     work=$(mktemp -d "$venv.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     python3 -m venv "$work"
-    "$work/bin/pip" install --quiet --disable-pip-version-check "moto[kms,s3,scheduler,sqs]==$version" flask flask-cors werkzeug >&2 ||
+    "$work/bin/pip" install --quiet --disable-pip-version-check "moto[kms,s3,scheduler,sqs]==$version" "awscli==$cli" flask flask-cors werkzeug >&2 ||
         die "moto could not be installed with pip"
     printf '#!/bin/sh\nexec "%s/bin/python" -m moto.server "$@"\n' "$venv" >"$work/bin/moto_server"
     chmod +x "$work/bin/moto_server"

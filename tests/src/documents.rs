@@ -1,8 +1,11 @@
 //! Documents: from the deposit to who sees them.
 
+mod buckets;
 mod bytes;
 mod faults;
+mod hostile;
 mod keeping;
+mod steps;
 mod visibility;
 
 use axum::body::Body;
@@ -21,7 +24,11 @@ pub const WORDS: &str = "Otite moyenne aiguë, amoxicilline";
 
 /// A PDF of one page with those words (ISO 32000-1 §7.5).
 pub fn letter(words: &str) -> Vec<u8> {
-    let text = format!("BT /F1 12 Tf 72 720 Td ({words}) Tj ET");
+    drawn(&format!("BT /F1 12 Tf 72 720 Td ({words}) Tj ET"))
+}
+
+/// A PDF of one page on which that is drawn.
+pub fn drawn(text: &str) -> Vec<u8> {
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
@@ -67,13 +74,19 @@ pub async fn open(client: &Client, wish: &Value) -> Answer {
     client.post_with_key("/v1/documents", wish, &Uuid::now_v7().to_string()).await
 }
 
-/// Deposits a document and lets it be judged; its identifier.
-pub async fn deposit(app: &App, client: &Client, wish: &Value, bytes: &[u8]) -> String {
+/// Deposits a document, whose bytes are not judged yet; its identifier.
+pub async fn uploaded(client: &Client, wish: &Value, bytes: &[u8]) -> String {
     let opened = open(client, wish).await.expect(201);
     assert_eq!(opened["document"]["state"], "awaiting_upload");
     assert_eq!(objects::send(&opened["upload"]["whole"], bytes.to_vec()).await, 200);
     let id = opened["document"]["id"].as_str().unwrap().to_owned();
     complete(client, &id).await.expect(200);
+    id
+}
+
+/// Deposits a document and lets it be judged; its identifier.
+pub async fn deposit(app: &App, client: &Client, wish: &Value, bytes: &[u8]) -> String {
+    let id = uploaded(client, wish, bytes).await;
     app.settle().await;
     id
 }
@@ -334,6 +347,10 @@ pub async fn walk(app: &App) {
     practitioner.post(&format!("/v1/documents/{id}/withdrawal"), &json!({})).await.expect(200);
     let large = json!({"size_bytes": 60 << 20});
     open(&practitioner, &with(report(&child, "text/plain", b"x"), large)).await.expect(201);
+    let choice = json!({"practitioner": App::practitioner("nolwenn-le-bihannic")});
+    mother.post(&format!("/v1/patients/{child}/attending-physician"), &choice).await.expect(200);
+    let operator = app.staff("operator").await;
+    operator.post(&format!("/v1/patients/{child}/legal-hold"), &json!({"legal_hold": false})).await.expect(200);
     faults::walk(app).await;
     keeping::walk(app).await;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use runtime::actor::system;
 use runtime::documents::{object_key, place};
 use runtime::keys::stream::DataKey;
-use runtime::objects::{Objects, write_sealed};
+use runtime::objects::{Objects, SEALED, write_sealed};
 use runtime::scratch::Scratch;
 use runtime::{Ctx, Problem};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub(crate) async fn publish(
     let (mut plan, mut writes): (Vec<Value>, Vec<(String, DataKey, Part)>) = (vec![], vec![]);
     for part in parts(sound)? {
         let (wrapped, key) = owner.new_data_key(place(work.document, work.version, part.name))?;
-        let object = object_key(&ctx.keys, "documents")?;
+        let object = object_key(&ctx.keys, SEALED)?;
         plan.push(json!({"key": object, "part": part.name, "wrapped_key": wrapped, "media_type": part.media_type,
                          "clear_bytes": part.clear_bytes}));
         writes.push((object, key, part));

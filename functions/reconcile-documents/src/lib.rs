@@ -10,7 +10,7 @@ use domain::ids::DocumentId;
 use domain::notice::GIVE_UP_AFTER;
 use domain::{SignedDuration, Timestamp};
 use runtime::actor::system;
-use runtime::objects::{Listed, Objects};
+use runtime::objects::{Listed, Objects, SEALED, STAGING};
 use runtime::{Ctx, Function, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,7 +76,7 @@ async fn reconcile(State(ctx): State<Ctx>) -> Result<Json<Report>, Problem> {
     };
     // Where documents are kept nowhere, there is nothing to compare.
     let Some(objects) = ctx.objects.clone() else { return Ok(Json(report)) };
-    for folder in ["documents/", "staging/"] {
+    for folder in [SEALED, STAGING] {
         compare(&ctx, &objects, folder, now, &mut report).await?;
     }
     if !report.missing.is_empty() {
@@ -92,21 +92,22 @@ async fn compare(
     ctx: &Ctx, objects: &Objects, folder: &str, now: Timestamp, report: &mut Report,
 ) -> Result<(), Problem> {
     let old = now - ABANDONED_AFTER;
-    let (mut after, mut token): (String, Option<String>) = (folder.to_owned(), None);
+    let begin = format!("{folder}/");
+    let (mut after, mut token): (String, Option<String>) = (begin.clone(), None);
     loop {
-        let (page, next) = objects.list(folder, token.as_deref()).await?;
+        let (page, next) = objects.list(&begin, token.as_deref()).await?;
         let listed: BTreeSet<&str> = page.iter().map(|it| it.key.as_str()).collect();
         // The last page ends where the folder does.
-        let until = if next.is_some() { page.last().map(|it| it.key.clone()) } else { Some(format!("{folder}\u{7f}")) };
+        let until = if next.is_some() { page.last().map(|it| it.key.clone()) } else { Some(format!("{begin}\u{7f}")) };
         // What is in clear is only known by its plan: it is missing as long as nobody sent it.
-        if folder == "documents/" {
+        if folder == SEALED {
             let written = ctx.db.many(&WRITTEN, params![after.as_str(), until.as_deref(), old]).await?;
             let gone = written.iter().filter(|row| !listed.contains(row.key.as_str()));
             report.missing.extend(gone.map(|row| row.document));
         }
         let aged: Vec<String> = page.iter().filter(|it| is_older(it, old)).map(|it| it.key.clone()).collect();
         for key in ctx.db.one(&KNOWN, params![aged]).await?.unneeded {
-            objects.delete(&key).await?;
+            objects.remove(&key).await?;
             report.removed += 1;
         }
         let (Some(next), Some(until)) = (next, until) else { return Ok(()) };

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::document::State as Stands;
 use domain::ids::{DocumentId, PatientId};
 use runtime::documents::{Document, DocumentRow, content_hash, object_key, seal_title, seal_upload};
+use runtime::objects::STAGING;
 use runtime::{Actor, Ctx, Function, IdempotencyKey, Input, Kind, Lang, Problem, Segment};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -180,7 +181,7 @@ async fn of_bytes(
         "id": id, "media_type": bytes.media_type, "size_bytes": bytes.size_bytes,
         "content_hash": content_hash(&ctx.keys, patient, sha256)?,
         "upload": seal_upload(&ctx.keys, patient, wrapped, id, &BASE64.encode(sha256)).await?,
-        "staging": object_key(&ctx.keys, "staging")?,
+        "staging": object_key(&ctx.keys, STAGING)?,
     }))
 }
 

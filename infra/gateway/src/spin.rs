@@ -22,7 +22,7 @@ const SETTINGS: [&str; 7] = [
 const WITH: [(&str, &[&str], &[&str]); 3] = [
     (
         "AWS_SECRET_ACCESS_KEY",
-        &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "CARNET_DOCUMENTS"],
+        &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "CARNET_DOCUMENTS", "CARNET_UPLOADS"],
         &["https://*.amazonaws.com"],
     ),
     ("CARNET_SEAL_KEY", &["CARNET_SEALS"], &[]),

@@ -101,6 +101,9 @@ pub struct Config {
     /// `CARNET_DOCUMENTS`: where the bytes of documents are kept: `s3://bucket/prefix?region=…&endpoint=…&public=…`; absent:
     /// nowhere, and in development on a store that the gateway starts over its private directory.
     pub documents: Option<String>,
+    /// `CARNET_UPLOADS`: where what is sent waits in clear until it is judged, the same way; absent: beside the documents. Needed
+    /// where that bucket locks what it holds.
+    pub uploads: Option<String>,
     /// `CLAMD`: who looks for malware in documents: `unix:/run/clamav/clamd.ctl` or `tcp:host:3310`; absent: nobody, and no
     /// document becomes visible but in development.
     pub clamd: Option<String>,
@@ -217,6 +220,7 @@ impl Config {
             seal_keys_before: get("CARNET_SEAL_KEYS_BEFORE"),
             seals: get("CARNET_SEALS"),
             documents: get("CARNET_DOCUMENTS"),
+            uploads: get("CARNET_UPLOADS"),
             clamd: get("CLAMD"),
             aws: get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| AwsKey {
                 id,

@@ -86,7 +86,8 @@ impl Ctx {
     /// # Errors
     /// `unavailable` where `CARNET_DOCUMENTS` does not say.
     pub fn objects(&self) -> Result<Arc<Objects>, Problem> {
-        let unsaid = || Problem::new(Kind::Unavailable).because(ObjectsError::Address("is missing"));
+        let unsaid =
+            || Problem::new(Kind::Unavailable).because(ObjectsError::Address("CARNET_DOCUMENTS", "is missing"));
         self.objects.clone().ok_or_else(unsaid)
     }
 

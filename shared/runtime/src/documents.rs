@@ -329,7 +329,7 @@ pub async fn remove_objects(ctx: &Ctx, objects: impl IntoIterator<Item = (String
             Some(upload) => store.abandon(&key, upload).await,
             None => Ok(()),
         };
-        match abandoned.and(store.delete(&key).await) {
+        match abandoned.and(store.remove(&key).await) {
             Ok(()) => gone.push(key),
             Err(error) => tracing::warn!(%error, "bytes could not be removed yet"),
         }

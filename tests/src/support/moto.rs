@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use std::time::Duration;
 pub struct Moto {
     child: Child,
     pub address: String,
+    /// Its Python, which has the AWS command line.
+    python: PathBuf,
 }
 
 impl Drop for Moto {
@@ -29,7 +32,8 @@ impl Moto {
         let mut command = Command::new(program.trim());
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let moto = Self { child, address: format!("127.0.0.1:{port}") };
+        let python = Path::new(program.trim()).with_file_name("python");
+        let moto = Self { child, address: format!("127.0.0.1:{port}"), python };
         for _ in 0..600 {
             if TcpStream::connect(&moto.address).is_ok() {
                 let made = moto.ask("PUT", "/seals", "x-amz-bucket-object-lock-enabled: true\r\n");
@@ -41,9 +45,19 @@ impl Moto {
         panic!("moto does not start");
     }
 
+    /// How a script calls the AWS command line, for this server.
+    pub fn aws(&self) -> String {
+        format!("{} -m awscli --endpoint-url http://{}", self.python.display(), self.address)
+    }
+
     /// One request to S3.
     pub fn ask(&self, method: &str, path: &str, headers: &str) -> String {
-        self.ask_service("s3", method, path, headers, "")
+        self.ask_with(method, path, headers, "")
+    }
+
+    /// One request to S3 that says something.
+    pub fn ask_with(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        self.ask_service("s3", method, path, headers, body)
     }
 
     /// One request whose signature is none, which moto does not mind: it reads there which service is meant.

@@ -28,7 +28,20 @@ pub enum Mood {
     Slow(Duration),
 }
 
-type Moods = HashMap<(String, Method), Mood>;
+/// What a store does that ends after so many requests more, whatever they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// It says that it is away.
+    Away,
+    /// It says nothing any more.
+    Silent,
+}
+
+#[derive(Default)]
+struct Moods {
+    by_method: HashMap<(String, Method), Mood>,
+    ends: HashMap<String, (usize, Ends)>,
+}
 
 fn moods() -> &'static Mutex<Moods> {
     static MOODS: OnceLock<Mutex<Moods>> = OnceLock::new();
@@ -61,9 +74,23 @@ impl Store {
         let key = (self.folder.clone(), method);
         let mut moods = moods().lock().unwrap();
         match mood {
-            Some(mood) => moods.insert(key, mood),
-            None => moods.remove(&key),
+            Some(mood) => moods.by_method.insert(key, mood),
+            None => moods.by_method.remove(&key),
         };
+    }
+
+    /// It ends after so many requests more; with none it is well again.
+    pub fn end_after(&self, requests: Option<(usize, Ends)>) {
+        let ends = &mut moods().lock().unwrap().ends;
+        match requests {
+            Some(end) => ends.insert(self.folder.clone(), end),
+            None => ends.remove(&self.folder),
+        };
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        moods().lock().unwrap().ends.get(&self.folder).is_some_and(|(left, _)| *left == 0)
     }
 
     fn directory(&self) -> PathBuf {
@@ -112,9 +139,26 @@ fn server() -> &'static str {
 
 async fn moody(request: Request, next: Next) -> Response {
     let folder = request.uri().path().split('/').nth(2).unwrap_or_default().to_owned();
+    let end = {
+        let mut moods = moods().lock().unwrap();
+        match moods.ends.get_mut(&folder) {
+            // The request that finds it so is the first that it does not serve.
+            Some((0, end)) => Some(*end),
+            Some((left, _)) => {
+                *left -= 1;
+                None
+            }
+            None => None,
+        }
+    };
+    match end {
+        Some(Ends::Away) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(Ends::Silent) => std::future::pending().await,
+        None => {}
+    }
     let mood = {
         let mut moods = moods().lock().unwrap();
-        let mood = moods.get_mut(&(folder, request.method().clone()));
+        let mood = moods.by_method.get_mut(&(folder, request.method().clone()));
         match mood {
             Some(Mood::Answers(_, 0)) | None => None,
             Some(Mood::Answers(status, left)) => {

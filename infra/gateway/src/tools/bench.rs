@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod booking;
+mod documents;
 mod knee;
 mod load;
 mod pgbench;
@@ -72,6 +73,9 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if only.as_deref() == Some("runtimes") {
         runtimes::measure(&bench, &mut report).await?;
+    }
+    if only.as_deref() == Some("documents") {
+        documents::measure(&bench, &mut report).await?;
     }
     if wanted("access") {
         access::measure(&bench, &mut report).await?;

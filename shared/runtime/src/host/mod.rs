@@ -174,7 +174,7 @@ fn parts(
 }
 
 fn objects(config: &Config) -> Result<Option<Arc<Objects>>, ObjectsError> {
-    let open = |url: &str| Objects::new(url, config.aws.as_ref()).map(Arc::new);
+    let open = |url: &str| Objects::new(url, config.uploads.as_deref(), config.aws.as_ref()).map(Arc::new);
     config.documents.as_deref().map(open).transpose()
 }
 

@@ -3,6 +3,7 @@
 //! Bodies travel in pieces of some MiB, each asked for by its range and tried again alone: no file is ever whole in memory,
 //! and a connection that breaks costs one piece. What is tried again, how often and how long stands at the constants below.
 
+mod bucket;
 mod multipart;
 mod sealed;
 mod signed;
@@ -13,14 +14,16 @@ use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, Method, Request, StatusCode};
+use md5::{Digest as _, Md5};
 use ring::digest::{SHA256, digest};
+use rusty_s3::Credentials;
 use rusty_s3::actions::{ListObjectsV2, S3Action};
-use rusty_s3::{Bucket, Credentials, UrlStyle};
 
 use crate::config::AwsKey;
 use crate::outbound::{Outbound, OutboundError};
 use crate::{Kind, Problem, pace};
 
+use bucket::Bucket;
 pub use multipart::Part;
 pub use sealed::{Written, read_sealed, write_sealed};
 pub use signed::Signed;
@@ -35,15 +38,22 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How long one signed request of ours is good for.
 const SIGNED_FOR: Duration = Duration::from_mins(2);
+/// How many versions of what came in clear are removed at once; more of one object are nobody's mistake.
+const MOST_VERSIONS: usize = 100;
 /// Largest answer beside pieces: a page of a thousand names.
 const MAX_ANSWER: usize = 4 << 20;
+
+/// The folder of what came in clear, and is not judged yet.
+pub const STAGING: &str = "staging";
+/// The folder of what is sealed.
+pub const SEALED: &str = "documents";
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
     /// Its address is not one.
-    #[error("CARNET_DOCUMENTS: {0}")]
-    Address(&'static str),
+    #[error("{0}: {1}")]
+    Address(&'static str, &'static str),
     /// There is no such object.
     #[error("there is no such object")]
     Missing,
@@ -91,58 +101,40 @@ pub struct Listed {
     pub modified: String,
 }
 
-/// A bucket, and the folder in it.
+/// The store: a bucket for what is sealed, and perhaps another one for what waits in clear.
 pub struct Objects {
-    bucket: Bucket,
-    /// The same as browsers reach it, where that is elsewhere.
-    public: Bucket,
+    sealed: Bucket,
+    /// A bucket that keeps versions, or locks what it holds, is not one for bytes in clear.
+    staging: Option<Bucket>,
     credentials: Credentials,
-    prefix: String,
     client: Outbound,
 }
 
 impl Objects {
-    /// From `s3://bucket/prefix?region=eu-west-3&endpoint=https://…&public=https://…`.
+    /// From `CARNET_DOCUMENTS`, and `CARNET_UPLOADS` for what waits in clear: `s3://bucket/prefix?region=eu-west-3&endpoint=…&public=…`.
     ///
     /// # Errors
-    /// What the address lacks.
-    pub fn new(url: &str, aws: Option<&AwsKey>) -> Result<Self, ObjectsError> {
-        let wrong = ObjectsError::Address;
-        let rest = url.strip_prefix("s3://").ok_or(wrong("is not s3://"))?;
+    /// What an address lacks.
+    pub fn new(documents: &str, uploads: Option<&str>, aws: Option<&AwsKey>) -> Result<Self, ObjectsError> {
+        let wrong = |why| ObjectsError::Address("CARNET_DOCUMENTS", why);
+        let sealed = Bucket::new("CARNET_DOCUMENTS", documents)?;
+        let staging = uploads.map(|url| Bucket::new("CARNET_UPLOADS", url)).transpose()?;
         let key = aws.ok_or(wrong("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is missing"))?;
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (name, prefix) = path.split_once('/').unwrap_or((path, ""));
-        let (mut region, mut endpoint, mut public) = (None, None, None);
-        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            match &*key {
-                "region" => region = Some(value.into_owned()),
-                "endpoint" => endpoint = Some(value.into_owned()),
-                "public" => public = Some(value.into_owned()),
-                _ => return Err(wrong("knows region, endpoint and public")),
-            }
-        }
-        let region = region.ok_or(wrong("region is missing"))?;
-        let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-        let bucket = |endpoint: &str| {
-            let endpoint = endpoint.parse().map_err(|_| wrong("endpoint or public is not a URL"))?;
-            Bucket::new(endpoint, UrlStyle::Path, name.to_owned(), region.clone())
-                .map_err(|_| wrong("bucket is not one"))
-        };
-        let prefix = prefix.trim_end_matches('/');
         Ok(Self {
-            public: bucket(public.as_deref().unwrap_or(&endpoint))?,
-            bucket: bucket(&endpoint)?,
+            sealed,
+            staging,
             credentials: match &key.token {
                 Some(token) => Credentials::new_with_token(&key.id, &key.secret, token),
                 None => Credentials::new(&key.id, &key.secret),
             },
-            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             client: Outbound::new().map_err(|_| wrong("this machine has no root certificates"))?,
         })
     }
 
-    fn name(&self, key: &str) -> String {
-        format!("{}{key}", self.prefix)
+    /// Where an object is, and what it is called there.
+    fn at(&self, key: &str) -> (&Bucket, String) {
+        let bucket = self.staging.as_ref().filter(|_| in_clear(key)).unwrap_or(&self.sealed);
+        (bucket, format!("{}{key}", bucket.prefix))
     }
 
     /// Writes an object of one piece. Again with the same bytes is the same.
@@ -150,12 +142,13 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ObjectsError> {
-        let name = self.name(key);
+        let (at, name) = self.at(key);
         let headers = [
             ("content-type", "application/octet-stream".to_owned()),
             ("x-amz-checksum-sha256", BASE64.encode(digest(&SHA256, &bytes))),
+            content_md5(&bytes),
         ];
-        let action = self.bucket.put_object(Some(&self.credentials), &name);
+        let action = at.bucket.put_object(Some(&self.credentials), &name);
         self.ask(Method::PUT, action, &headers, bytes, "a write").await.map(drop)
     }
 
@@ -165,10 +158,10 @@ impl Objects {
     /// [`ObjectsError::Missing`] without such an object; [`ObjectsError::Refused`] beyond its end or without the right;
     /// [`ObjectsError::Away`] after [`TRIES`].
     pub async fn get(&self, key: &str, from: u64, length: usize) -> Result<Bytes, ObjectsError> {
-        let name = self.name(key);
+        let (at, name) = self.at(key);
         let until = from + (length as u64).saturating_sub(1);
         let range = [("range", format!("bytes={from}-{until}"))];
-        let action = self.bucket.get_object(Some(&self.credentials), &name);
+        let action = at.bucket.get_object(Some(&self.credentials), &name);
         let (_, body) = self.ask(Method::GET, action, &range, Bytes::new(), "a read").await?;
         if body.len() > length { Err(ObjectsError::NotUnderstood("it knows no ranges")) } else { Ok(body) }
     }
@@ -178,26 +171,48 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn size(&self, key: &str) -> Result<Option<u64>, ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.head_object(Some(&self.credentials), &name);
+        let Some(headers) = self.look(key).await? else { return Ok(None) };
+        let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let length = length.and_then(|length| length.parse().ok());
+        length.map(Some).ok_or(ObjectsError::NotUnderstood("an object without a length"))
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<HeaderMap>, ObjectsError> {
+        let (at, name) = self.at(key);
+        let action = at.bucket.head_object(Some(&self.credentials), &name);
         match self.ask(Method::HEAD, action, &[], Bytes::new(), "a look").await {
-            Ok((headers, _)) => {
-                let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-                let length = length.and_then(|length| length.parse().ok());
-                length.map(Some).ok_or(ObjectsError::NotUnderstood("an object without a length"))
-            }
+            Ok((headers, _)) => Ok(Some(headers)),
             Err(ObjectsError::Missing) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Removes an object, if it is there.
+    /// Removes an object, if it is there. What is in clear goes with every version that its bucket kept of it: it would be
+    /// readable still. What is sealed may be kept, by a bucket that keeps versions.
     ///
     /// # Errors
-    /// As [`Objects::get`].
-    pub async fn delete(&self, key: &str) -> Result<(), ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.delete_object(Some(&self.credentials), &name);
+    /// As [`Objects::get`]; [`ObjectsError::Refused`] where the bucket locks what is in clear.
+    pub async fn remove(&self, key: &str) -> Result<(), ObjectsError> {
+        if !in_clear(key) {
+            return self.delete(key, None).await;
+        }
+        for _ in 0..MOST_VERSIONS {
+            let Some(headers) = self.look(key).await? else { return Ok(()) };
+            let version = headers.get("x-amz-version-id").and_then(|version| version.to_str().ok());
+            self.delete(key, version).await?;
+            if version.is_none() {
+                return Ok(());
+            }
+        }
+        Err(ObjectsError::NotUnderstood("versions without end"))
+    }
+
+    async fn delete(&self, key: &str, version: Option<&str>) -> Result<(), ObjectsError> {
+        let (at, name) = self.at(key);
+        let mut action = at.bucket.delete_object(Some(&self.credentials), &name);
+        if let Some(version) = version {
+            action.query_mut().insert("versionId", version.to_owned());
+        }
         match self.ask(Method::DELETE, action, &[], Bytes::new(), "a removal").await {
             Ok(_) | Err(ObjectsError::Missing) => Ok(()),
             Err(error) => Err(error),
@@ -209,8 +224,9 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn list(&self, begin: &str, after: Option<&str>) -> Result<(Vec<Listed>, Option<String>), ObjectsError> {
-        let mut action = self.bucket.list_objects_v2(Some(&self.credentials));
-        action.with_prefix(self.name(begin));
+        let (at, begin) = self.at(begin);
+        let mut action = at.bucket.list_objects_v2(Some(&self.credentials));
+        action.with_prefix(begin);
         if let Some(token) = after {
             action.with_continuation_token(token);
         }
@@ -218,7 +234,7 @@ impl Objects {
         let page = ListObjectsV2::parse_response(&String::from_utf8_lossy(&body))
             .map_err(|_| ObjectsError::NotUnderstood("its list"))?;
         let listed = page.contents.into_iter().filter_map(|object| {
-            let key = object.key.strip_prefix(&self.prefix)?.to_owned();
+            let key = object.key.strip_prefix(&at.prefix)?.to_owned();
             Some(Listed { key, size: object.size.unwrap_or_default(), modified: object.last_modified? })
         });
         Ok((listed.collect(), page.next_continuation_token))
@@ -260,6 +276,16 @@ impl Objects {
     }
 }
 
+/// A bucket that locks what it holds takes nothing without it (S3 User Guide, "Object Lock considerations").
+fn content_md5(bytes: &[u8]) -> (&'static str, String) {
+    ("content-md5", BASE64.encode(Md5::digest(bytes)))
+}
+
+/// Whether an object of that name is what came, and not what was sealed.
+fn in_clear(key: &str) -> bool {
+    key.strip_prefix(STAGING).is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Whether a store that answers so may answer otherwise a moment later.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error()
@@ -282,13 +308,15 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_told_without_its_secrets() {
-        let wrong = |url: &str| Objects::new(url, Some(&key())).map(drop).unwrap_err().to_string();
+        let wrong = |url: &str| Objects::new(url, None, Some(&key())).map(drop).unwrap_err().to_string();
         assert!(wrong("file:///x").contains("s3://"));
         assert!(wrong("s3://bucket").contains("region"));
         assert!(wrong("s3://bucket?region=r&endpoint=x").contains("URL"));
         assert!(wrong("s3://bucket?region=r&days=3").contains("knows"));
-        let keyless = Objects::new("s3://bucket?region=r", None).map(drop).unwrap_err().to_string();
+        let keyless = Objects::new("s3://bucket?region=r", None, None).map(drop).unwrap_err().to_string();
         assert!(keyless.contains("AWS_ACCESS_KEY_ID"), "{keyless}");
+        let uploads = Objects::new("s3://bucket?region=r", Some("s3://x"), Some(&key())).map(drop).unwrap_err();
+        assert_eq!(uploads.to_string(), "CARNET_UPLOADS: region is missing");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use http::Method;
 use rusty_s3::actions::CreateMultipartUpload;
 
-use super::{Objects, ObjectsError};
+use super::{Objects, ObjectsError, content_md5};
 
 /// A part that the store has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +23,8 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn begin(&self, key: &str) -> Result<String, ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.create_multipart_upload(Some(&self.credentials), &name);
+        let (at, name) = self.at(key);
+        let action = at.bucket.create_multipart_upload(Some(&self.credentials), &name);
         let (_, body) = self.ask(Method::POST, action, &[], Bytes::new(), "the beginning of an upload").await?;
         CreateMultipartUpload::parse_response(&String::from_utf8_lossy(&body))
             .map(|begun| begun.upload_id().to_owned())
@@ -36,9 +36,10 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn put_part(&self, key: &str, upload: &str, number: u16, bytes: Bytes) -> Result<String, ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.upload_part(Some(&self.credentials), &name, number, upload);
-        let (headers, _) = self.ask(Method::PUT, action, &[], bytes, "a part").await?;
+        let (at, name) = self.at(key);
+        let action = at.bucket.upload_part(Some(&self.credentials), &name, number, upload);
+        let digest = [content_md5(&bytes)];
+        let (headers, _) = self.ask(Method::PUT, action, &digest, bytes, "a part").await?;
         let tag = headers.get(http::header::ETAG).and_then(|tag| tag.to_str().ok());
         tag.map(str::to_owned).ok_or(ObjectsError::NotUnderstood("a part without a tag"))
     }
@@ -48,8 +49,8 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn parts(&self, key: &str, upload: &str) -> Result<Option<Vec<Part>>, ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.list_parts(Some(&self.credentials), &name, upload);
+        let (at, name) = self.at(key);
+        let action = at.bucket.list_parts(Some(&self.credentials), &name, upload);
         match self.ask(Method::GET, action, &[], Bytes::new(), "a list of parts").await {
             Ok((_, body)) => parse_parts(&String::from_utf8_lossy(&body)).map(Some),
             Err(ObjectsError::Missing) => Ok(None),
@@ -62,9 +63,9 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`]; [`ObjectsError::Missing`] when the store does not know that upload, or no longer.
     pub async fn finish(&self, key: &str, upload: &str, tags: &[String]) -> Result<(), ObjectsError> {
-        let name = self.name(key);
+        let (at, name) = self.at(key);
         let tags = || tags.iter().map(String::as_str);
-        let action = || self.bucket.complete_multipart_upload(Some(&self.credentials), &name, upload, tags());
+        let action = || at.bucket.complete_multipart_upload(Some(&self.credentials), &name, upload, tags());
         let body = Bytes::from(action().body());
         let (_, said) = self.ask(Method::POST, action(), &[], body, "the end of an upload").await?;
         // A store may say 200 before it knows (CompleteMultipartUpload, AWS API Reference).
@@ -79,8 +80,8 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn abandon(&self, key: &str, upload: &str) -> Result<(), ObjectsError> {
-        let name = self.name(key);
-        let action = self.bucket.abort_multipart_upload(Some(&self.credentials), &name, upload);
+        let (at, name) = self.at(key);
+        let action = at.bucket.abort_multipart_upload(Some(&self.credentials), &name, upload);
         match self.ask(Method::DELETE, action, &[], Bytes::new(), "the end of an upload").await {
             Ok(_) | Err(ObjectsError::Missing) => Ok(()),
             Err(error) => Err(error),

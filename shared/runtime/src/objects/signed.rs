@@ -24,8 +24,8 @@ pub struct Signed {
 impl Objects {
     /// Signs the writing of one object of that type, length (bytes) and SHA-256 (base64), and of no other.
     pub fn sign_put(&self, key: &str, media_type: &str, length: u64, sha256: &str, good_for: Duration) -> Signed {
-        let name = self.name(key);
-        let action = self.public.put_object(Some(&self.credentials), &name);
+        let (at, name) = self.at(key);
+        let action = at.public.put_object(Some(&self.credentials), &name);
         let headers = [
             ("content-type", media_type.to_owned()),
             ("content-length", length.to_string()),
@@ -36,8 +36,8 @@ impl Objects {
 
     /// Signs the writing of one part of an object, of that length (bytes).
     pub fn sign_part(&self, key: &str, upload: &str, number: u16, length: u64, good_for: Duration) -> Signed {
-        let name = self.name(key);
-        let action = self.public.upload_part(Some(&self.credentials), &name, number, upload);
+        let (at, name) = self.at(key);
+        let action = at.public.upload_part(Some(&self.credentials), &name, number, upload);
         signed(action, [("content-length", length.to_string())], good_for)
     }
 }

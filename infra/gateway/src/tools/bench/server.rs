@@ -50,9 +50,16 @@ impl Server {
 
     /// Executes `program`, which may be this one, as one function.
     pub(super) fn start(program: &Path, function: &str, config: &Config) -> Result<Self, StartError> {
+        Self::start_with(program, function, config, &[])
+    }
+
+    /// The same, told more.
+    fn start_with(
+        program: &Path, function: &str, config: &Config, more: &[(&'static str, String)],
+    ) -> Result<Self, StartError> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(program);
-        command.envs(variables(function, config)?).env("PORT", port.to_string());
+        command.envs(variables(function, config)?).envs(more.iter().cloned()).env("PORT", port.to_string());
         let began = Instant::now();
         // Logs are written as in production, and read by nobody.
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -61,7 +68,14 @@ impl Server {
 
     /// As [`Server::start`], from this very program, once it answers.
     pub(super) fn ready(function: &str, config: &Config) -> Result<Self, StartError> {
-        let server = Self::start(&std::env::current_exe()?, function, config)?;
+        Self::ready_with(function, config, &[])
+    }
+
+    /// The same, told more.
+    pub(super) fn ready_with(
+        function: &str, config: &Config, more: &[(&'static str, String)],
+    ) -> Result<Self, StartError> {
+        let server = Self::start_with(&std::env::current_exe()?, function, config, more)?;
         server.first_answer("/readyz")?;
         Ok(server)
     }
