@@ -63,7 +63,7 @@ test-spin:
 bench *OPTIONS:
     if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; tools/wasm.sh search; tools/wasm.sh appointments book; command -v spin >/dev/null || cargo build --release --package spin-host; fi
     [ "${1:-}" = runtimes ] || cargo build --release --package gateway --package fn-search --package fn-book
-    case "${1:-}" in runtimes | documents) only=$1; shift; set -- practitioners=2000 appointments=100000 only="$only" "$@" ;; esac; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
+    case "${1:-}" in runtimes | documents) only=$1; shift; set -- "$@" practitioners=2000 appointments=100000 only="$only" ;; esac; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
 seed *COUNTS:
@@ -104,7 +104,7 @@ secrets:
 # A thousand bookings at once, then the story mix at rising rates until it no longer keeps up: on the program of the image.
 load *OPTIONS:
     tools/ship.sh image gateway
-    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench practitioners=2000 appointments=100000 only=load "$@"
+    CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@" practitioners=2000 appointments=100000 only=load
 
 # Two releases on one database in the middle of a load: the one of a revision beside this one.
 versions REVISION:

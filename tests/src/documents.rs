@@ -5,6 +5,7 @@ mod bytes;
 mod faults;
 mod hostile;
 mod keeping;
+mod secret;
 mod steps;
 mod visibility;
 

@@ -14,7 +14,7 @@ select jsonb_build_object('settled', v.state not in ('checking', 'quarantined'),
     select jsonb_build_object(
         'document', claimed.document_id, 'version', claimed.number, 'patient', d.patient_id,
         'wrapped_key', patient.wrapped_key, 'media_type', claimed.media_type, 'size_bytes', claimed.size_bytes,
-        'content_hash', claimed.content_hash,
+        'content_hash', claimed.content_hash, 'completed_at', claimed.completed_at, 'attempts', claimed.attempts,
         'staging', (select key from document_object o where o.document_id = claimed.document_id
                     and o.version = claimed.number and o.part = 'staging' and o.state <> 'deleted'))
     from claimed join document d on d.id = claimed.document_id join patient on patient.id = d.patient_id))

@@ -8,7 +8,8 @@ with said as (
         lease = null, lease_until = null, media_type = said.media_type, findings = said.findings, pages = said.pages,
         scanner = said.scanner, signatures_at = said.signatures_at
     from said
-    where v.document_id = $2::uuid and v.number = $3::int8 and v.lease = $4::uuid
+    where v.state in ('checking', 'quarantined')
+      and v.document_id = $2::uuid and v.number = $3::int8 and v.lease = $4::uuid
     returning v.document_id, v.number
 ), shown as (
     update document d set current_version = greatest(coalesce(d.current_version, 0), sound.number), revision = d.revision + 1

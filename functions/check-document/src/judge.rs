@@ -1,7 +1,5 @@
 //! What is judged of bytes: that they are those that were announced, what they really are, and whether they are known as malware.
 
-use std::io;
-
 use content::clamd::{Address, Outcome as Scanned, ScanError, Scanner};
 use content::{InspectError, Inspection, Limits, MediaType};
 use domain::Timestamp;
@@ -41,13 +39,22 @@ pub(crate) struct Sound {
     pub(crate) scanner: Option<(String, Option<Timestamp>)>,
 }
 
+/// They were there when the upload was completed.
+#[derive(Debug, thiserror::Error)]
+#[error("the store does not know the bytes that came")]
+struct Missing;
+
 /// Judges the bytes of a version.
 ///
 /// # Errors
 /// When the store, the disk or a key fails: it says nothing of the bytes.
 pub(crate) async fn judge(ctx: &Ctx, objects: &Objects, work: &Work) -> Result<Verdict, Problem> {
-    let Some(staging) = work.staging.as_deref() else { return Ok(Verdict::Refused("bytes_missing")) };
+    if let Some(why) = work.hopeless() {
+        return Ok(Verdict::Refused(why));
+    }
+    let staging = work.staging.as_deref().unwrap_or_default();
     match objects.size(staging).await? {
+        None if !work.is_old(ctx.now()) => return Err(Problem::new(Kind::Unavailable).because(Missing)),
         None => return Ok(Verdict::Refused("bytes_missing")),
         Some(size) if size != work.size_bytes => return Ok(Verdict::Refused("size_differs")),
         Some(_) => {}
@@ -67,6 +74,7 @@ pub(crate) async fn judge(ctx: &Ctx, objects: &Objects, work: &Work) -> Result<V
     };
     let copy = Scratch::new(&std::env::temp_dir()).await.map_err(Problem::internal)?;
     let made = made(file.clone(), copy.clone(), inspection.media_type).await?;
+    let Some(made) = made else { return Ok(Verdict::Refused("malformed")) };
     let (content, original) = if made.cleaned { (copy, Some(file)) } else { (file, None) };
     let (preview, text) = (made.preview, made.text);
     Ok(Verdict::Sound(Box::new(Sound { content, original, preview, text, inspection, scanner })))
@@ -139,7 +147,7 @@ struct Made {
 }
 
 /// The copy without place and camera, the small picture, the words.
-async fn made(file: Scratch, copy: Scratch, media_type: MediaType) -> Result<Made, Problem> {
+async fn made(file: Scratch, copy: Scratch, media_type: MediaType) -> Result<Option<Made>, Problem> {
     let work = move || -> Result<Made, InspectError> {
         let (mut file, mut copy, limits) = (file.file()?, copy.file()?, Limits::default());
         let cleaned = content::cleaned(&mut file, media_type, &mut copy)?;
@@ -149,10 +157,11 @@ async fn made(file: Scratch, copy: Scratch, media_type: MediaType) -> Result<Mad
         Ok(Made { cleaned, preview, text: content::text(&mut file, media_type, &limits)? })
     };
     match pace::blocking(work).await {
-        Some(Ok(made)) => Ok(made),
+        Some(Ok(made)) => Ok(Some(made)),
         Some(Err(InspectError::Io(error))) => Err(Problem::internal(error)),
         // It was found to be sound before.
         Some(Err(InspectError::Refused(refusal))) => Err(Problem::internal(refusal)),
-        None => Err(Problem::internal(io::Error::other("the work came to no end"))),
+        // As above.
+        None => Ok(None),
     }
 }

@@ -6,8 +6,9 @@ mod publish;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use domain::SignedDuration;
 use domain::ids::{DocumentId, PatientId};
+use domain::notice::GIVE_UP_AFTER;
+use domain::{SignedDuration, Timestamp};
 use futures_util::future::{Either, select};
 use runtime::actor::system;
 use runtime::documents::remove_objects;
@@ -40,6 +41,8 @@ const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// How long the event waits for the judgement; then the work goes on by itself, and the event comes again to see. Longer, and
 /// one large file would hold up all that is delivered beside it.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often a judgement may end without a verdict or an error: the process was killed, by the file perhaps.
+const MOST_ATTEMPTS: u32 = 5;
 /// How many documents are looked at at once in this process: each takes some pieces of memory, and a processor.
 static TURNS: Turns = Turns::new(2);
 
@@ -67,6 +70,9 @@ pub(crate) struct Work {
     size_bytes: u64,
     content_hash: String,
     staging: Option<String>,
+    completed_at: Timestamp,
+    /// How often it was begun and came to no end, this time included.
+    attempts: u32,
     #[serde(skip)]
     lease: Uuid,
 }
@@ -74,6 +80,25 @@ pub(crate) struct Work {
 #[derive(Debug, Deserialize)]
 pub(crate) struct ToRemove {
     remove: Vec<String>,
+}
+
+impl Work {
+    /// Why it is refused before anything of it is looked at.
+    fn hopeless(&self) -> Option<&'static str> {
+        match () {
+            // Nobody can read it any more.
+            () if self.wrapped_key.is_none() => Some("patient_erased"),
+            // It ends whoever looks at it.
+            () if self.attempts > MOST_ATTEMPTS => Some("bomb"),
+            () if self.staging.is_none() => Some("bytes_missing"),
+            () => None,
+        }
+    }
+
+    /// Whether bytes that the store does not know are waited for no longer. It may be asked in the wrong place, and said so in time.
+    fn is_old(&self, now: Timestamp) -> bool {
+        now.duration_since(self.completed_at) > GIVE_UP_AFTER
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -88,12 +113,17 @@ async fn check(State(ctx): State<Ctx>, Input(event): Input<Event>) -> Result<Out
     let Ok(data) = serde_json::from_value::<Data>(event.data) else {
         return Ok(Outcome::Reject(Problem::new(Kind::EventRejected)));
     };
+    if ctx.config.stops_between_requests {
+        return judged(&ctx, data).await;
+    }
     let judged = going_on(PATIENCE, async move { judged(&ctx, data).await }).await;
     judged.unwrap_or_else(|| Ok(retry(NotYet::UnderWay)))
 }
 
 fn retry(why: NotYet) -> Outcome {
-    Outcome::Retry(Problem::new(Kind::Unavailable).because(why))
+    let problem = Problem::new(Kind::Unavailable);
+    // That the scanner is away was said where it was seen.
+    Outcome::Retry(problem.because(why).expected())
 }
 
 /// Judges what an event names, if it is still to be judged and nobody else does.
@@ -121,7 +151,7 @@ async fn judged(ctx: &Ctx, data: Data) -> Result<Outcome, Problem> {
 
 async fn renewing(ctx: &Ctx, work: &Work) -> std::convert::Infallible {
     let third = (LEASE / 3).unsigned_abs();
-    // Most are judged before the first.
+    // Most are judged before the first, which comes early: an instance that waited for its turn is late already.
     let mut pause = std::time::Duration::from_secs(1);
     loop {
         sleep(pause).await;

@@ -21,6 +21,16 @@ with wish as (
     where d.id = $2::uuid and d.revision = $3::int8 and document_may($1::jsonb, 'update', d)
       and (wish.hidden_from_representatives is null or document_secrecy($1::jsonb, d))
     returning d.*
+), told as (
+    -- Who sees it from now on is told that it is there.
+    insert into outbox (kind, subject, data, occurred_at)
+    select 'document.available.v1', changed.id, jsonb_build_object('document', changed.id, 'version', changed.current_version),
+           ($1::jsonb ->> 'at')::timestamptz
+    from changed, former
+    where changed.current_version is not null and changed.withdrawn_at is null
+      and ((former.hidden_from_patient_since is not null and changed.hidden_from_patient_since is null)
+        or (former.hidden_from_representatives_since is not null and changed.hidden_from_representatives_since is null)
+        or (former.hidden_from_professionals_since is not null and changed.hidden_from_professionals_since is null))
 ), recorded as (
     insert into trace
     select line.* from changed, former, entry($1::jsonb, 'update', 'document.visibility', changed.id, changed.patient_id,

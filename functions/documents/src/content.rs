@@ -113,7 +113,8 @@ pub(crate) async fn link(
 }
 
 /// The bytes of a link. It asks again whether who asked for it may see them, and whether their session still lives; a token that
-/// comes with it must be of that session. One range of bytes can be asked for: on AWS Lambda, whose answers hold 6 MB, it must be.
+/// comes with it must be of that session. One range of bytes can be asked for; on AWS Lambda, whose answers hold 6 MB in base64,
+/// larger files are read by ranges of at most 4 MiB.
 #[utoipa::path(get, path = "/v1/documents/content/{token}", operation_id = "read_document_content", tag = "documents",
     params(("token" = String, Path, max_length = 100), ("Range" = Option<String>, Header, description = "One range of bytes.")),
     responses((status = 200, description = "The bytes.", content_type = "application/octet-stream"),

@@ -17,6 +17,10 @@ with of as (
     insert into notice (event_id, document_id, kind, recipient_kind, recipient_id, channel, version, planned_at)
     select $1::uuid, of.id, 'document', wanted.recipient_kind, wanted.recipient_id, 'email', $3::int8, $4::text::timestamptz
     from of, wanted
+    -- Who was told of that version already, and sees it again or still, is not told twice.
+    where not exists (select from notice n where n.document_id = of.id and n.version = $3::int8 and n.event_id <> $1::uuid
+                      and n.recipient_kind = wanted.recipient_kind and n.recipient_id = wanted.recipient_id
+                      and n.state in ('planned', 'sent'))
     on conflict on constraint notice_once do nothing
     returning id
 )

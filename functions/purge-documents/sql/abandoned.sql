@@ -13,7 +13,7 @@ with past as (
     update document_object o set state = 'deleted' from ended
     where o.document_id = ended.document_id and o.version = ended.number and o.state <> 'deleted'
 ), gone as (
-    update document d set purged_at = ($1::jsonb ->> 'at')::timestamptz
+    update document d set purged_at = ($1::jsonb ->> 'at')::timestamptz, title = ''
     where d.id in (select document_id from ended) and d.current_version is null
       and not exists (select from document_version v where v.document_id = d.id and v.state <> 'purged'
                       and (v.document_id, v.number) not in (select document_id, number from ended))

@@ -48,11 +48,13 @@ async fn purge(State(ctx): State<Ctx>) -> Result<Outcome, Problem> {
             break;
         }
     }
+    let mut after = String::new();
     for _ in 0..BATCHES {
-        let objects = ctx.db.many(&OBJECTS_TO_REMOVE, params![BATCH]).await?;
-        let all = objects.len();
-        // Where the store is away, or said nowhere, the next run goes on.
-        if remove_objects(&ctx, objects.into_iter().map(|it| (it.key, it.upload))).await < all || all == 0 {
+        let objects = ctx.db.many(&OBJECTS_TO_REMOVE, params![BATCH, after.as_str()]).await?;
+        let Some(last) = objects.last() else { break };
+        after.clone_from(&last.key);
+        // One that cannot be removed is passed over; where the store is away, or said nowhere, the next run goes on.
+        if remove_objects(&ctx, objects.into_iter().map(|it| (it.key, it.upload))).await == 0 {
             break;
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use domain::document::ABANDONED_AFTER;
+use domain::document::{ABANDONED_AFTER, UPLOAD_LIFE};
 use domain::ids::DocumentId;
 use domain::notice::GIVE_UP_AFTER;
 use domain::{SignedDuration, Timestamp};
@@ -25,7 +25,7 @@ pub const FUNCTION: Function = Function {
     events: Some(|| Router::new().route("/", post(reconcile))),
 };
 
-const KNOWN: Statement<Unneeded> = statement!("known");
+const UNNEEDED: Statement<Unneeded> = statement!("unneeded");
 const WRITTEN: Statement<WrittenRow> = statement!("written");
 const MISSING: Statement<Value> = statement!("missing");
 const STALE_PLANS: Statement<Stale> = statement!("stale_plans");
@@ -91,7 +91,8 @@ async fn reconcile(State(ctx): State<Ctx>) -> Result<Json<Report>, Problem> {
 async fn compare(
     ctx: &Ctx, objects: &Objects, folder: &str, now: Timestamp, report: &mut Report,
 ) -> Result<(), Problem> {
-    let old = now - ABANDONED_AFTER;
+    // What came in clear is written down before anybody may send it: what is not known is nobody's once nobody may send it.
+    let old = now - if folder == STAGING { UPLOAD_LIFE } else { ABANDONED_AFTER };
     let begin = format!("{folder}/");
     let (mut after, mut token): (String, Option<String>) = (begin.clone(), None);
     loop {
@@ -106,7 +107,7 @@ async fn compare(
             report.missing.extend(gone.map(|row| row.document));
         }
         let aged: Vec<String> = page.iter().filter(|it| is_older(it, old)).map(|it| it.key.clone()).collect();
-        for key in ctx.db.one(&KNOWN, params![aged]).await?.unneeded {
+        for key in ctx.db.one(&UNNEEDED, params![aged]).await?.unneeded {
             objects.remove(&key).await?;
             report.removed += 1;
         }

@@ -23,7 +23,7 @@ const WITH: [(&str, &[&str], &[&str]); 3] = [
     (
         "AWS_SECRET_ACCESS_KEY",
         &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "CARNET_DOCUMENTS", "CARNET_UPLOADS"],
-        &["https://*.amazonaws.com"],
+        &["{{ aws_host }}"],
     ),
     ("CARNET_SEAL_KEY", &["CARNET_SEALS"], &[]),
     ("OPENID_PROVIDERS", &[], &["https://*:443"]),
@@ -138,6 +138,7 @@ pub fn manifest(components: &[Component], source: &dyn Fn(&[&str]) -> String) ->
         }
     }
     variables.insert("database_host".into(), "{ required = true }");
+    variables.insert("aws_host".into(), "{ default = \"https://*.amazonaws.com\" }");
     variables.insert("consumer_host".into(), "{ default = \"127.0.0.1:3000\" }");
     for (name, kind) in &variables {
         let _ = writeln!(text, "{name} = {kind}");

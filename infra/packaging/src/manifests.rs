@@ -12,6 +12,8 @@ use crate::rootfs::USER;
 pub const IMAGE: &str = "carnet/gateway:0.1.0";
 /// What every object of ours is found by.
 const PART_OF: &str = "carnet";
+/// The volume of a function that writes files.
+const DISK: &str = "disk";
 /// Longer than a pod is still sent requests after it was told to stop (5 s) and the drain (12 s) together.
 const GRACE_SECONDS: u32 = 30;
 const SETTLE_SECONDS: u32 = 5;
@@ -190,17 +192,24 @@ fn container(function: &Manifest, cluster: &Cluster, extra: &[(&str, String)]) -
     container.insert("envFrom".into(), json!([{"configMapRef": {"name": PART_OF, "optional": true}}]));
     container.insert("resources".into(), resources(function));
     container.insert("securityContext".into(), confined());
+    if function.disk_mib.is_some() {
+        container.insert("volumeMounts".into(), json!([{"name": DISK, "mountPath": "/tmp"}]));
+    }
     container
 }
 
 fn pod(function: &Manifest, container: Map<String, Value>) -> Value {
-    json!({
+    let mut pod = json!({
         "metadata": {"labels": labels(&function.name)},
         "spec": {
             "serviceAccountName": PART_OF, "automountServiceAccountToken": false, "enableServiceLinks": false,
             "terminationGracePeriodSeconds": GRACE_SECONDS, "containers": [container],
         },
-    })
+    });
+    if let Some(room) = function.disk_mib {
+        pod["spec"]["volumes"] = json!([{"name": DISK, "emptyDir": {"sizeLimit": format!("{room}Mi")}}]);
+    }
+    pod
 }
 
 fn deployment(function: &Manifest, cluster: &Cluster) -> Value {

@@ -118,6 +118,9 @@ pub struct Config {
     /// `CONSUMER_URL`: where events are posted, or the queue they are put into (`aws-sqs:https://…?region=…`), `{consumer}`
     /// standing for the function's name.
     pub consumer_url: Option<String>,
+    /// Whether the platform stops the process between requests, as AWS Lambda does (`AWS_LAMBDA_RUNTIME_API`): nothing goes on there
+    /// once an answer was given.
+    pub stops_between_requests: bool,
     /// `QUEUE_URL`: a queue (`aws-sqs:https://…?region=…`) that a function which runs alone empties by itself.
     pub queue_url: Option<String>,
     /// `CARNET_CLOCK`: in development, the instant that it is when the process starts.
@@ -231,6 +234,7 @@ impl Config {
             openid_providers: get("OPENID_PROVIDERS"),
             subscriptions: get("SUBSCRIPTIONS"),
             consumer_url: get("CONSUMER_URL"),
+            stops_between_requests: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             queue_url: get("QUEUE_URL"),
             clock: clock.and_then(|clock| faults.note(clock)),
             edges: Settings::read(&get, development, &mut faults),

@@ -66,7 +66,7 @@ pub struct VersionRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthorKind {
-    /// The caller.
+    /// The caller, who acts for the patient.
     You,
     /// Somebody who acts for the patient, or the patient.
     Family,
@@ -136,7 +136,8 @@ pub struct Version {
     pages: Option<u32>,
     /// What was found and let pass: codes such as `external_links`.
     findings: Vec<String>,
-    /// What can be had of it beside its content: `preview`, `original` of a photograph that was rid of its place.
+    /// What can be had of it beside its content: `preview`, for who deposited it `original` of a
+    /// photograph that was rid of its place.
     parts: Vec<String>,
     /// Whether a scanner found no malware in it; its signatures are of that day, where it says of which.
     scanned: bool,
@@ -167,7 +168,8 @@ struct Visibility {
 }
 
 impl VersionRow {
-    fn view(self, lang: Lang) -> Version {
+    /// As who deposited the document sees it, or somebody else.
+    fn view(self, lang: Lang, mine: bool) -> Version {
         let reason = self.refusal.map(|code| RefusalReason {
             title: crate::texts::text(lang, &format!("document-refused-{}", code.replace('_', "-")), &[]),
             code,
@@ -180,7 +182,7 @@ impl VersionRow {
             size_bytes: self.size_bytes,
             pages: self.pages,
             findings: self.findings,
-            parts: self.parts.into_iter().filter(|part| part == "preview" || part == "original").collect(),
+            parts: self.parts.into_iter().filter(|part| part == "preview" || (mine && part == "original")).collect(),
             scanned: self.scanned,
             signatures_at: self.signatures_at,
             created_at: self.created_at,
@@ -217,7 +219,7 @@ impl DocumentRow {
         let known = type_of(&self.r#type);
         let label = known.map(|it| if lang == Lang::Fr { it.label_fr } else { it.label_en });
         let newer = |latest: &VersionRow| self.shown.as_ref().is_some_and(|shown| latest.number > shown.number);
-        let pending = self.latest.clone().filter(newer);
+        let (pending, mine) = (self.latest.clone().filter(newer), self.mine);
         Ok(Document {
             id: self.id,
             patient: self.patient,
@@ -235,8 +237,8 @@ impl DocumentRow {
             appointment: self.appointment,
             created_at: self.created_at,
             state,
-            version: self.shown.or(self.latest).map(|version| version.view(lang)),
-            pending: pending.map(|version| version.view(lang)),
+            version: self.shown.or(self.latest).map(|version| version.view(lang, mine)),
+            pending: pending.map(|version| version.view(lang, mine)),
             visibility: Visibility {
                 hidden_from_patient: self.hidden_from_patient,
                 hidden_from_representatives: self.hidden_from_representatives,

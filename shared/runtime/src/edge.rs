@@ -183,7 +183,9 @@ async fn edge(State((ctx, known)): State<(Ctx, Arc<Routes>)>, mut request: Reque
             let who = seen.who().unwrap_or_else(|| actor::anonymous(id, address, ctx.now()));
             refused(&ctx, who, access, problem.named().or(named)).await;
         }
-        if problem.kind.status().is_server_error() {
+        if problem.expected {
+            tracing::debug!(request = %id, problem = problem.kind.slug(), cause = problem.chain(), "not yet");
+        } else if problem.kind.status().is_server_error() {
             tracing::error!(request = %id, problem = problem.kind.slug(), cause = problem.chain(), "request failed");
         }
     }

@@ -49,6 +49,9 @@ pub struct Manifest {
     pub schedule: Option<String>,
     /// Memory, in MiB.
     pub memory_mib: u32,
+    /// Room on a disk of its own for files that it looks at, in MiB; absent where it writes none.
+    #[serde(default)]
+    pub disk_mib: Option<u32>,
     /// Longest run, in seconds.
     pub timeout_seconds: u32,
     /// Environment variables of keys and secrets that it does not start without. It is given no others, but those below.

@@ -169,6 +169,8 @@ pub struct Problem {
     about: Option<Uuid>,
     /// Whether an earlier one left the trace of it.
     traced: bool,
+    /// Whether nothing is wrong: it is only too early.
+    pub(crate) expected: bool,
 }
 
 impl Problem {
@@ -184,6 +186,7 @@ impl Problem {
             retry_after: None,
             about: None,
             traced: false,
+            expected: false,
         }
     }
 
@@ -246,6 +249,13 @@ impl Problem {
         // A link or a code that does not do is a guess, or somebody's mistake that they will ask about.
         let guess = matches!(self.kind, Kind::LinkInvalid | Kind::CodeWrong);
         !self.traced && (guess || if guarded { self.kind.is_refusal() } else { self.kind.is_about_the_request() })
+    }
+
+    /// Nothing is wrong with it, whatever its status says: nobody is to be woken.
+    #[must_use]
+    pub fn expected(mut self) -> Self {
+        self.expected = true;
+        self
     }
 
     /// Keeps why, for the log only.

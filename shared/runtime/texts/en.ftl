@@ -348,6 +348,7 @@ relation-establishment = it belongs to the establishment of your session
 relation-emergency = you declared an emergency for this patient
 relation-unblocked = the patient does not object to your access
 document-refused-bytes-missing = The file did not arrive: send it again.
+document-refused-patient-erased = The record is no more.
 document-refused-size-differs = The file that came is not as long as was announced: send it again.
 document-refused-hash-differs = The file that came is not the one that was announced: send it again.
 document-refused-malware = The file holds malware.

@@ -348,6 +348,7 @@ relation-establishment = cela appartient à l’établissement de votre session
 relation-emergency = vous avez déclaré une urgence pour ce patient
 relation-unblocked = le patient ne s’oppose pas à votre accès
 document-refused-bytes-missing = Le fichier n’est pas arrivé : envoyez-le de nouveau.
+document-refused-patient-erased = Le dossier n’existe plus.
 document-refused-size-differs = Le fichier reçu n’a pas la taille annoncée : envoyez-le de nouveau.
 document-refused-hash-differs = Le fichier reçu n’est pas celui qui était annoncé : envoyez-le de nouveau.
 document-refused-malware = Le fichier contient un logiciel malveillant.

@@ -137,6 +137,12 @@ create or replace function hidden(who jsonb, a appointment) returns boolean lang
     select a.secret_since is not null and who ->> 'role' = 'patient' and not related(who, 'oneself-proven', a.patient_id, null, null)
 $$;
 
+-- Whether a document is kept from those who act for a minor: it was marked so, or belongs to a visit that is, which it would tell of.
+create or replace function document_secret(d document) returns boolean language sql stable as $$
+    select d.hidden_from_representatives_since is not null
+        or exists (select from appointment where id = d.appointment_id and secret_since is not null)
+$$;
+
 -- Why the actor looks at this patient: in an emergency, when nothing else would let them.
 create or replace function purpose_of(who jsonb, of_patient uuid) returns text language sql stable as $$
     select case when who ->> 'role' = 'practitioner' and of_patient is not null

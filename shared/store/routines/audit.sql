@@ -102,7 +102,7 @@ $$;
 -- Whether a document is kept from who reads the log: a line that names it would tell of it.
 create or replace function kept_back(who jsonb, d document) returns boolean language sql stable as $$
     select d.hidden_from_patient_since is not null
-        or (d.hidden_from_representatives_since is not null and not related(who, 'oneself-proven', d.patient_id, null, null))
+        or (document_secret(d) and not related(who, 'oneself-proven', d.patient_id, null, null))
 $$;
 
 -- Whether a member of an establishment ever was a professional there, or worked for them.

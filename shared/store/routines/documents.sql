@@ -3,10 +3,12 @@
 -- What the actor may do to the documents of a patient: asked once for all of them.
 create or replace function document_rights(who jsonb, to_do text, of_patient uuid) returns jsonb language sql stable as $$
     select jsonb_build_object(
-        'medical', may(who, 'document', to_do, of_patient, null, null),
-        'administrative', may(who, 'administrative-document', to_do, of_patient, null, null),
+        -- Whose key was destroyed has no documents any more.
+        'medical', there.is and may(who, 'document', to_do, of_patient, null, null),
+        'administrative', there.is and may(who, 'administrative-document', to_do, of_patient, null, null),
         -- Those who act for the patient, and who passes for them without proof.
         'represents', who ->> 'role' = 'patient' and not related(who, 'oneself-proven', of_patient, null, null))
+    from (select exists (select from patient where id = of_patient and wrapped_key is not null) as is) there
 $$;
 
 -- Whether those rights reach a document, in the order of the decision (CSP art. R. 1111-43, L. 1111-5): a block has ended the
@@ -17,7 +19,7 @@ create or replace function document_reached(who jsonb, rights jsonb, d document)
        and case
         when who ->> 'role' = 'patient' then
             d.hidden_from_patient_since is null
-            and (d.hidden_from_representatives_since is null or not (rights ->> 'represents')::boolean)
+            and (not (rights ->> 'represents')::boolean or not document_secret(d))
         else d.hidden_from_professionals_since is null or d.author_id = (who ->> 'account')::uuid
             or coalesce(d.practitioner_id = (who ->> 'practitioner')::uuid, false)
             or exists (select from patient where id = d.patient_id
@@ -60,7 +62,7 @@ begin
         'mine', d.author_id = (who ->> 'account')::uuid,
         'withdrawn', d.withdrawn_at is not null,
         'hidden_from_patient', d.hidden_from_patient_since is not null,
-        'hidden_from_representatives', d.hidden_from_representatives_since is not null,
+        'hidden_from_representatives', document_secret(d),
         'hidden_from_professionals', d.hidden_from_professionals_since is not null,
         'shown', (select document_version_document(v) from document_version v
                   where v.document_id = d.id and v.number = d.current_version),
@@ -127,7 +129,13 @@ begin
         if (wish ->> 'hidden_from_patient')::boolean then
             d.hidden_from_patient_since := now_at;
         end if;
-        if (wish ->> 'hidden_from_representatives')::boolean then
+        -- Of a professional whom only secret visits explain, those who act for the minor are not to hear.
+        if (wish ->> 'hidden_from_representatives')::boolean or (
+            d.practitioner_id is not null
+            and exists (select from appointment a where a.patient_id = d.patient_id and a.practitioner_id = d.practitioner_id
+                        and a.secret_since is not null)
+            and not exists (select from appointment a where a.patient_id = d.patient_id and a.practitioner_id = d.practitioner_id
+                            and a.secret_since is null)) then
             d.hidden_from_representatives_since := now_at;
             d.hidden_from_representatives_by := actor;
         end if;
@@ -192,7 +200,7 @@ end $$;
 create or replace function document_concerns(d document, g guardianship, at timestamptz) returns boolean language sql stable as $$
     select in_force(g, at) and g.account_id <> d.author_id and d.hidden_from_patient_since is null
        and (g.relation = 'self' or g.rights @> '{documents,notices}')
-       and (d.hidden_from_representatives_since is null or surely_oneself(g, at))
+       and (surely_oneself(g, at) or not document_secret(d))
 $$;
 
 -- Whether a practitioner is: it is from them, or of a visit with them, somebody else deposited it, and the patient has not shut

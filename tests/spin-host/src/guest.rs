@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::spin::postgres::postgres as pg;
 use crate::bindings::spin::variables::variables;
+use crate::outward::Outward;
 use crate::postgres::{Lent, Pools};
 
 /// Requests that one guest answers at once, and in all.
@@ -42,6 +43,7 @@ pub struct State {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
+    outward: Outward,
     shared: Arc<Shared>,
 }
 
@@ -53,7 +55,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: Default::default() }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outward }
     }
 }
 
@@ -92,6 +94,7 @@ impl HandlerState for Guests {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
+            outward: Outward(self.shared.clone()),
             shared: self.shared.clone(),
         };
         let mut store = Store::new(self.pre.engine(), state);

@@ -6,6 +6,7 @@
 
 mod guest;
 pub mod manifest;
+mod outward;
 mod postgres;
 
 mod bindings {

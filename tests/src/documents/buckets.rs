@@ -60,7 +60,7 @@ async fn buckets_are_prepared_by_the_script_and_what_is_sealed_is_locked() {
     for (path, wanted) in [
         ("/dossiers?policy", "aws:SecureTransport"),
         ("/dossiers?lifecycle", "<NoncurrentDays>36<"),
-        ("/envois?lifecycle", "<Days>3<"),
+        ("/envois?lifecycle", "<Days>30<"),
         ("/envois?cors", "https://carnet.example"),
     ] {
         let answer = moto.ask("GET", path, "");

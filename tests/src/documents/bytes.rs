@@ -176,7 +176,11 @@ async fn without_the_master_key_no_word_of_a_document_is_anywhere() {
         .execute(app.pool())
         .await
         .unwrap();
-    assert_eq!(read(&practitioner, &id).await.status, 500);
+    assert_eq!(read(&practitioner, &id).await.problem(404), "not-found");
+    // Those of others are listed as ever.
+    let own = super::deposit(&app, &mother, &report(&mother.patient, "text/plain", b"x"), b"x").await;
+    let page = mother.get("/v1/documents").await.expect(200);
+    assert_eq!(page["items"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect::<Vec<_>>(), [json!(own)]);
 }
 
 /// As it is, and as it would look in base64, at each of the three places that it may begin at.

@@ -52,8 +52,20 @@ async fn what_is_not_announced_yet_is_kept_from_the_patients_side() {
     assert!(!log["items"].to_string().contains("document."), "{log}");
     let path = format!("/v1/documents/{id}/visibility");
     assert_eq!(mother.post(&path, &json!({"hidden_from_patient": false})).await.problem(404), "not-found");
+    app.settle().await;
+    let documents =
+        |app: &App| app.mails(&mother.email).iter().filter(|mail| mail.subject.contains("document")).count();
+    assert_eq!(documents(&app), 0);
     practitioner.post(&path, &json!({"hidden_from_patient": false})).await.expect(200);
     read(&mother, &id).await.expect(200);
+    app.settle().await;
+    assert_eq!(documents(&app), 1, "it is there from now on");
+    // Masked and shown again: she knows of it.
+    for masked in [true, false] {
+        mother.post(&path, &json!({"hidden_from_professionals": masked})).await.expect(200);
+        app.settle().await;
+    }
+    assert_eq!(documents(&app), 1);
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ fn configuration(at: &Path, stream_max_length: &str) -> String {
     // As root it would become the user of the package, who cannot read the directory.
     format!(
         "Foreground yes\nDatabaseDirectory {at}/signatures\nLocalSocket {at}/clamd.sock\nTemporaryDirectory {at}\n\
-         StreamMaxLength {stream_max_length}\nMaxFileSize 200M\nMaxScanSize 400M\nMaxThreads 4\nConcurrentDatabaseReload no\n\
+         StreamMaxLength {stream_max_length}\nMaxFileSize 200M\nMaxScanSize 400M\nAlertExceedsMax yes\nMaxThreads 4\nConcurrentDatabaseReload no\n\
          LogFile {at}/log\nLogTime yes\n"
     )
 }

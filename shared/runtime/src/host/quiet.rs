@@ -17,6 +17,9 @@ use super::connections::Bounds;
 /// How often a busy connection is looked at, and how soon a quiet one feels that room is scarce.
 const GLANCE: Duration = Duration::from_secs(5);
 
+/// So many bytes sent are a sign of life: a document of 200 MiB may take hours on a poor line, at 9 KB a second and more.
+const PROGRESS: usize = 1 << 20;
+
 /// Requests under way on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -60,6 +63,8 @@ pub(super) struct Watched<S> {
     /// HTTP/2 sends more than heads between requests; only its rests are bounded.
     http2: Option<bool>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Bytes sent since `since`.
+    sent: usize,
 }
 
 impl<S> Watched<S> {
@@ -77,6 +82,7 @@ impl<S> Watched<S> {
             head: false,
             http2: None,
             stalled: None,
+            sent: 0,
         }
     }
 
@@ -87,6 +93,17 @@ impl<S> Watched<S> {
         if busy != self.was_busy || begun != self.begun {
             (self.was_busy, self.begun, self.head) = (busy, begun, false);
             self.since = Instant::now();
+        }
+    }
+
+    /// A long answer that is taken is no silence: what was sent gives time for more.
+    fn went(&mut self, outcome: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = outcome {
+            self.sent += bytes;
+            if self.sent >= PROGRESS {
+                self.sent = 0;
+                self.since = Instant::now();
+            }
         }
     }
 
@@ -169,6 +186,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.went(&outcome);
         this.written(outcome, cx)
     }
 
@@ -177,6 +195,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.went(&outcome);
         this.written(outcome, cx)
     }
 

@@ -38,7 +38,7 @@ pub struct Place {
     pub document: Uuid,
     /// Which version of it.
     pub version: u32,
-    /// Which part of that: `content`, `original`, `preview/1`, `text`.
+    /// Which part of that: `content`, `original`, `preview`, `text`.
     pub part: String,
 }
 

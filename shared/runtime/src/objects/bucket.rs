@@ -43,4 +43,9 @@ impl Bucket {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
         })
     }
+
+    /// What an object is called in it.
+    pub(super) fn name(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
 }

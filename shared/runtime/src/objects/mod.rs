@@ -25,14 +25,14 @@ use crate::{Kind, Problem, pace};
 
 use bucket::Bucket;
 pub use multipart::Part;
-pub use sealed::{Written, read_sealed, write_sealed};
+pub use sealed::{read_sealed, write_sealed};
 pub use signed::Signed;
 
 /// Length of a piece that is read or written at once, in bytes, before it is sealed: S3 takes no smaller part than 5 MiB.
 pub const PIECE: usize = 8 << 20;
 /// Longest wait for one answer: a piece at 256 KiB a second.
 const TIMEOUT: Duration = Duration::from_secs(32);
-/// How often a request is sent at most, where the store says 409, 429 or 5xx, or nothing in time.
+/// How often a request is sent at most, where the store says 408, 409, 429 or 5xx, or nothing in time.
 const TRIES: u32 = 4;
 /// Pause before the second try; doubled before each further one, of which between half and all is waited.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -40,8 +40,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const SIGNED_FOR: Duration = Duration::from_mins(2);
 /// How many versions of what came in clear are removed at once; more of one object are nobody's mistake.
 const MOST_VERSIONS: usize = 100;
-/// Largest answer beside pieces: a page of a thousand names.
-const MAX_ANSWER: usize = 4 << 20;
 
 /// The folder of what came in clear, and is not judged yet.
 pub const STAGING: &str = "staging";
@@ -95,8 +93,6 @@ impl From<crate::keys::KeyError> for ObjectsError {
 pub struct Listed {
     /// Its name, without the store's prefix.
     pub key: String,
-    /// In bytes.
-    pub size: u64,
     /// When it was written last, RFC 3339.
     pub modified: String,
 }
@@ -134,7 +130,7 @@ impl Objects {
     /// Where an object is, and what it is called there.
     fn at(&self, key: &str) -> (&Bucket, String) {
         let bucket = self.staging.as_ref().filter(|_| in_clear(key)).unwrap_or(&self.sealed);
-        (bucket, format!("{}{key}", bucket.prefix))
+        (bucket, bucket.name(key))
     }
 
     /// Writes an object of one piece. Again with the same bytes is the same.
@@ -171,15 +167,15 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`].
     pub async fn size(&self, key: &str) -> Result<Option<u64>, ObjectsError> {
-        let Some(headers) = self.look(key).await? else { return Ok(None) };
+        let (at, name) = self.at(key);
+        let Some(headers) = self.look(at, &name).await? else { return Ok(None) };
         let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|length| length.parse().ok());
         length.map(Some).ok_or(ObjectsError::NotUnderstood("an object without a length"))
     }
 
-    async fn look(&self, key: &str) -> Result<Option<HeaderMap>, ObjectsError> {
-        let (at, name) = self.at(key);
-        let action = at.bucket.head_object(Some(&self.credentials), &name);
+    async fn look(&self, at: &Bucket, name: &str) -> Result<Option<HeaderMap>, ObjectsError> {
+        let action = at.bucket.head_object(Some(&self.credentials), name);
         match self.ask(Method::HEAD, action, &[], Bytes::new(), "a look").await {
             Ok((headers, _)) => Ok(Some(headers)),
             Err(ObjectsError::Missing) => Ok(None),
@@ -193,13 +189,20 @@ impl Objects {
     /// # Errors
     /// As [`Objects::get`]; [`ObjectsError::Refused`] where the bucket locks what is in clear.
     pub async fn remove(&self, key: &str) -> Result<(), ObjectsError> {
+        let (at, name) = self.at(key);
         if !in_clear(key) {
-            return self.delete(key, None).await;
+            return self.delete(at, &name, None).await;
         }
+        self.erase(at, &name).await?;
+        // It may have come before there was a bucket of its own for it.
+        if self.staging.is_some() { self.erase(&self.sealed, &self.sealed.name(key)).await } else { Ok(()) }
+    }
+
+    async fn erase(&self, at: &Bucket, name: &str) -> Result<(), ObjectsError> {
         for _ in 0..MOST_VERSIONS {
-            let Some(headers) = self.look(key).await? else { return Ok(()) };
+            let Some(headers) = self.look(at, name).await? else { return Ok(()) };
             let version = headers.get("x-amz-version-id").and_then(|version| version.to_str().ok());
-            self.delete(key, version).await?;
+            self.delete(at, name, version).await?;
             if version.is_none() {
                 return Ok(());
             }
@@ -207,9 +210,8 @@ impl Objects {
         Err(ObjectsError::NotUnderstood("versions without end"))
     }
 
-    async fn delete(&self, key: &str, version: Option<&str>) -> Result<(), ObjectsError> {
-        let (at, name) = self.at(key);
-        let mut action = at.bucket.delete_object(Some(&self.credentials), &name);
+    async fn delete(&self, at: &Bucket, name: &str, version: Option<&str>) -> Result<(), ObjectsError> {
+        let mut action = at.bucket.delete_object(Some(&self.credentials), name);
         if let Some(version) = version {
             action.query_mut().insert("versionId", version.to_owned());
         }
@@ -235,7 +237,7 @@ impl Objects {
             .map_err(|_| ObjectsError::NotUnderstood("its list"))?;
         let listed = page.contents.into_iter().filter_map(|object| {
             let key = object.key.strip_prefix(&at.prefix)?.to_owned();
-            Some(Listed { key, size: object.size.unwrap_or_default(), modified: object.last_modified? })
+            Some(Listed { key, modified: object.last_modified? })
         });
         Ok((listed.collect(), page.next_continuation_token))
     }
@@ -255,7 +257,7 @@ impl Objects {
                 request = request.header(*name, value);
             }
             let request = request.body(body.clone()).map_err(|_| ObjectsError::NotUnderstood("its address"))?;
-            let failed = match self.client.send(request, TIMEOUT, MAX_ANSWER.max(PIECE)).await {
+            let failed = match self.client.send(request, TIMEOUT, PIECE).await {
                 Ok(answer) if answer.status().is_success() => {
                     let (parts, body) = answer.into_parts();
                     return Ok((parts.headers, body));

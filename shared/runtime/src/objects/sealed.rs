@@ -16,26 +16,19 @@ const WINDOW: u64 = 8;
 /// How many chunks make a piece that is written.
 const CHUNKS_OF_A_PIECE: usize = PIECE / CHUNK;
 
-/// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
-    /// How long the object is, sealed, in bytes.
-    pub sealed: u64,
-}
-
 /// Seals `clear` bytes, which `source` gives in order, as many as it is asked for, and writes them as one object.
 ///
 /// # Errors
 /// As [`Objects::put`]; [`ObjectsError::Bytes`] when the source breaks off.
 pub async fn write_sealed<F: Future<Output = io::Result<Vec<u8>>> + Send>(
     objects: &Objects, key: &str, data_key: DataKey, clear: u64, mut source: impl FnMut(usize) -> F + Send,
-) -> Result<Written, ObjectsError> {
+) -> Result<(), ObjectsError> {
     let mut sealing = data_key.seal()?;
     let mut left = clear;
     let first = piece(&mut sealing, &mut left, true, &mut source).await?;
     if left == 0 {
         objects.put(key, first).await?;
-        return Ok(Written { sealed: sealed_length(clear) });
+        return Ok(());
     }
     let upload = objects.begin(key).await?;
     let written = async {
@@ -52,7 +45,7 @@ pub async fn write_sealed<F: Future<Output = io::Result<Vec<u8>>> + Send>(
         let _ = objects.abandon(key, &upload).await;
         return Err(error);
     }
-    Ok(Written { sealed: sealed_length(clear) })
+    Ok(())
 }
 
 /// The next piece, sealed; with the header where it is the first.

@@ -1,6 +1,7 @@
 //! The product as guests: the main job by HTTP, triggers, and what a shared guest must not give away.
 
 use futures_util::future::join_all;
+use gateway::dev::objects;
 use gateway::registry::FUNCTIONS;
 use gateway::spin::{Component, manifest};
 use gateway::tools::client::Client as Json;
@@ -13,6 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use runtime::config::Config;
 use runtime::keys::Keys;
 use runtime::seals::SealKey;
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::world::{Database, Manifest, Running, block_on, components, root, scratch, up, variables};
@@ -24,7 +26,7 @@ struct Product {
     database: Database,
 }
 
-const SECRET: &str = "the secret of events";
+pub const SECRET: &str = "the secret of events";
 
 async fn product() -> &'static Product {
     static PRODUCT: OnceCell<Product> = OnceCell::const_new();
@@ -58,7 +60,17 @@ async fn start() -> Product {
     });
     let gateway = format!("http://127.0.0.1:{port}");
     wait_for(&gateway, "/v1/practitioners?specialty=orthophoniste&place=Lyon").await;
+    let store = std::path::absolute(scratch().join("objects")).unwrap();
+    let key = objects::new_key().unwrap();
+    let router = objects::router(&store, &key).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await });
     let given = variables([
+        ("carnet_documents", objects::url(&place, "guests").as_str()),
+        ("aws_access_key_id", &key.id),
+        ("aws_secret_access_key", &key.secret),
+        ("aws_host", &format!("http://{place}")),
         ("database_url", database.tcp.as_str()),
         ("database_host", &database.host),
         ("carnet_verifying_keys", &verifying),
@@ -76,7 +88,7 @@ async fn start() -> Product {
 }
 
 /// All in one component, as cargo keeps it; or as the file has it, a component for each, once those are built.
-fn application() -> Manifest {
+pub fn application() -> Manifest {
     if let Some(file) = std::env::var_os("CARNET_SPIN_MANIFEST") {
         return Manifest::File(root().join(file));
     }
@@ -126,7 +138,7 @@ fn many_at_once_are_answered_each() {
     });
 }
 
-async fn post(address: &str, path: &str, headers: &[(&str, &str)]) -> StatusCode {
+pub async fn post_to(address: &str, path: &str, headers: &[(&str, &str)]) -> StatusCode {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::post(format!("{address}{path}")).header("content-type", "application/json");
     for (name, value) in headers {
@@ -143,14 +155,46 @@ fn a_trigger_comes_by_post_with_the_secret_and_not_without() {
         let bearing = format!("Bearer {SECRET}");
         for name in ["send-reminders", "expire-holds", "seal-audit", "purge", "tend-accounts"] {
             let path = format!("/_events/{name}");
-            assert_eq!(post(address, &path, &[]).await, StatusCode::NOT_FOUND, "{name}");
-            assert_eq!(post(address, &path, &[("authorization", "Bearer another")]).await, StatusCode::NOT_FOUND);
-            let status = post(address, &path, &[("authorization", &bearing)]).await;
+            assert_eq!(post_to(address, &path, &[]).await, StatusCode::NOT_FOUND, "{name}");
+            assert_eq!(post_to(address, &path, &[("authorization", "Bearer another")]).await, StatusCode::NOT_FOUND);
+            let status = post_to(address, &path, &[("authorization", &bearing)]).await;
             assert!(status.is_success(), "{name}: {status}");
         }
         // It does not run there, and nothing says so but that.
-        assert_eq!(post(address, "/_events/notify", &[("authorization", &bearing)]).await, StatusCode::NOT_FOUND);
+        assert_eq!(post_to(address, "/_events/notify", &[("authorization", &bearing)]).await, StatusCode::NOT_FOUND);
         assert!(product.database.number("select count(*) from audit_seal").await > 0, "nothing was sealed");
+    });
+}
+
+/// A file that goes in parts is begun in the store by the guest itself; what it signs, the store takes.
+#[test]
+fn a_document_is_sent_in_parts_by_what_a_guest_has_signed() {
+    block_on(async {
+        let address = &product().await.guests.address;
+        let nobody = Json::new(address);
+        let sign_in = json!({"email": "parts@famille.example", "password": "une phrase assez longue"});
+        let mut account = json!({"given_name": "Ada", "family_name": "Exemple", "birth_date": "1988-05-12"});
+        account.as_object_mut().unwrap().extend(sign_in.as_object().unwrap().clone());
+        let (status, opened) = nobody.send(Method::POST, "/v1/accounts", Some(&account), None).await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{opened}");
+        let (_, session) = nobody.send(Method::POST, "/v1/sessions", Some(&sign_in), None).await.unwrap();
+        let ada = nobody.bearing(session["access_token"].as_str().unwrap());
+        let (_, patients) = ada.send(Method::GET, "/v1/patients", None, None).await.unwrap();
+        let wish = json!({"patient": patients["items"][0]["id"], "type": "EXPPAT_2", "title": "Radio", "act_date": "2026-03-01",
+            "media_type": "image/tiff", "size_bytes": 60 << 20, "sha256": "0".repeat(64)});
+        let (status, opened) = ada.send(Method::POST, "/v1/documents", Some(&wish), Some("parts")).await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{opened}");
+        let parts = opened["upload"]["parts"].as_array().unwrap();
+        assert_eq!(parts.len(), 4);
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let last = &parts[3];
+        let length = usize::try_from(last["size_bytes"].as_u64().unwrap()).unwrap();
+        let request = Request::put(last["request"]["url"].as_str().unwrap());
+        let sent = client.request(request.body(Full::new(Bytes::from(vec![7; length]))).unwrap()).await.unwrap();
+        assert_eq!(sent.status(), StatusCode::OK);
+        let path = format!("/v1/documents/{}/upload", opened["document"]["id"].as_str().unwrap());
+        let (_, resumed) = ada.send(Method::GET, &path, None, None).await.unwrap();
+        assert_eq!(resumed["upload"]["received_parts"], json!([4]));
     });
 }
 
@@ -160,7 +204,7 @@ fn nobody_names_an_address_of_their_own() {
     block_on(async {
         let product = product().await;
         for forged in ["203.0.113.7:1", "[2001:db8::1]:1", "nobody"] {
-            let status = post(&product.guests.address, "/v1/holds", &[("spin-client-addr", forged)]).await;
+            let status = post_to(&product.guests.address, "/v1/holds", &[("spin-client-addr", forged)]).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED);
         }
         let traced = "select count(*) from audit where address = '127.0.0.1'";
