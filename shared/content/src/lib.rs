@@ -47,7 +47,7 @@ static OPENING: Mutex<()> = Mutex::new(());
 /// # Errors
 /// [`InspectError::Refused`] is the judgement; [`InspectError::Io`] says that the file could not be read and nothing about it.
 pub fn inspect(file: &mut File, declared: MediaType, limits: &Limits) -> Result<Inspection, InspectError> {
-    let source = &mut Source::new(file)?;
+    let source = &mut Source::new(file, limits.max_time)?;
     if source.len == 0 {
         return Err(Refusal::Empty.into());
     }
@@ -78,9 +78,9 @@ pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Resul
     if !media_type.is_picture() {
         return Ok(false);
     }
-    let source = &mut Source::new(file)?;
     // It was judged already, perhaps by other limits.
     let limits = Limits { max_pixels: u64::MAX, max_pages: u32::MAX, ..Limits::default() };
+    let source = &mut Source::new(file, limits.max_time)?;
     let picture = Picture::read(source, media_type, &limits)?;
     if picture.removes {
         source.copy(&picture.pieces, into)?;
@@ -95,17 +95,17 @@ pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Resul
 /// the renderer cannot draw. Only for a file that [`inspect`] let pass.
 ///
 /// # Errors
-/// As [`inspect`]. That no picture could be made is not one.
+/// [`InspectError::Io`] alone. That no picture could be made is not one: the file was judged before, and a small picture
+/// that is not to be had does not make it a bad one.
 pub fn preview(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<Vec<u8>>, InspectError> {
-    let source = &mut Source::new(file)?;
-    match media_type {
+    none_if_refused(match media_type {
         MediaType::Text => Ok(None),
-        MediaType::Pdf => pdf::preview(source, limits),
+        MediaType::Pdf => pdf::preview(&mut Source::new(file, limits.max_time)?, limits),
         _ => {
             let _one_at_a_time = OPENING.lock();
-            picture::preview(source, media_type, limits)
+            picture::preview(&mut Source::new(file, limits.max_time)?, media_type, limits)
         }
-    }
+    })
 }
 
 /// The words of a text or a PDF, for searching: in the order of the file, at most [`Limits::max_text_bytes`].
@@ -113,12 +113,20 @@ pub fn preview(file: &mut File, media_type: MediaType, limits: &Limits) -> Resul
 /// Only for a file that [`inspect`] let pass.
 ///
 /// # Errors
-/// As [`inspect`].
+/// [`InspectError::Io`] alone, as [`preview`].
 pub fn text(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<String>, InspectError> {
-    let source = &mut Source::new(file)?;
-    match media_type {
+    let source = &mut Source::new(file, limits.max_time)?;
+    none_if_refused(match media_type {
         MediaType::Pdf => pdf::text(source, limits),
         MediaType::Text => plain::text(source, limits),
         _ => Ok(None),
+    })
+}
+
+/// What goes beyond a limit only when it is drawn or read is no reason to refuse a file that was taken.
+fn none_if_refused<T>(made: Result<Option<T>, InspectError>) -> Result<Option<T>, InspectError> {
+    match made {
+        Err(InspectError::Refused(_)) => Ok(None),
+        made => made,
     }
 }

@@ -3,6 +3,8 @@
 
 mod samples;
 
+use std::time::Duration;
+
 use content::{Active, Finding, Limits, MediaType, Refusal};
 use image::GenericImageView;
 use samples::*;
@@ -100,6 +102,98 @@ fn what_is_hidden_from_an_honest_reader_is_found() {
     }
     let bytes = letter_with("", &[b"4".to_vec(), stream("/N 1/First 6 0 R", b"8 0 <</S/JavaScript>>")]);
     assert!(matches!(pdf(&bytes), Err(Refusal::Malformed(_))));
+}
+
+/// Refused, for what it does or for how it is hidden.
+fn assert_seen(bytes: &[u8], how: &str) {
+    let judged = pdf(bytes);
+    let seen = matches!(judged, Err(Refusal::ActiveContent(Active::JavaScript) | Refusal::Malformed(_)));
+    assert!(seen, "{how}: {judged:?}");
+}
+
+const SCRIPT: &str = "<</S/JavaScript/JS(app.alert(1))>>";
+
+/// What would have begun at this place, and the end of a letter behind it.
+fn at_place(place: usize, hidden: &str) -> Vec<u8> {
+    let (objects, end) = letter().split_at_bytes(b"xref\n");
+    let filler = vec![b'a'; place - objects.len() - 1];
+    [&objects[..], b"%", &filler[..filler.len() - 1], b"\n", hidden.as_bytes(), b" endobj\n", &end].concat()
+}
+
+#[test]
+fn no_place_in_the_file_hides_an_object() {
+    let (window, after) = (256 << 10, 16 << 10);
+    // Each byte of it once on each side of where a window ends, and of where what is read beyond it ends.
+    for edge in [window, window + after] {
+        for back in 0..60 {
+            let bytes = at_place(edge - back, &format!("7 0 obj {SCRIPT}"));
+            assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{edge} {back}");
+        }
+    }
+    // With blanks between a number in one window and its object behind the end of it.
+    for blank in [" ", "\n", "\0", "%\n", "%a comment\r"] {
+        for many in [1, 100, 4000, 4090, 4097, 16_000, 16_376, 16_377, 16_384, 20_000, 300_000] {
+            for back in [0, 1, 3, 7, 8, 9, 40] {
+                let blanks = blank.repeat(many / blank.len());
+                assert_seen(&at_place(window - back, &format!("7 0 obj{blanks}{SCRIPT}")), &format!("{many} {back}"));
+            }
+        }
+    }
+    for many in 16_360..16_392 {
+        assert_seen(&at_place(window - 8, &format!("7 0 obj{}{SCRIPT}", " ".repeat(many))), &format!("{many}"));
+    }
+}
+
+#[test]
+fn no_comment_and_no_stray_delimiter_hides_an_object() {
+    for before in ["7 %x\n0 obj", "7 0%x\nobj", "7%x\r0%y\robj", "7 0 %7 0 obj\nobj", "7 0obj", "7 +0obj", "7 0.obj"] {
+        for between in ["", " ", "%z\n", "%<<\n", ")", " > ", "]]", "%)\r}"] {
+            for object in [SCRIPT, "/JavaScript ", "[ <</Subtype/Link/A<</S/JavaScript/JS(1)>>>>]", "[/JavaScript]"] {
+                let hidden = format!("{before}{between}{object}");
+                let bytes = letter_with("", &[format!("null endobj\n{hidden}").into_bytes()]);
+                assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{hidden}");
+            }
+        }
+    }
+    // Blanks to some readers and letters to others.
+    for blank in [b"\x80", b"\xff"] {
+        for object in [&b"<</S@/JavaScript@/JS@(1)>>"[..], b"@<</S/J@/JS(1)>>", b"@[/JavaScript@]", b"@/JavaScript "] {
+            let object = object.iter().map(|byte| if *byte == b'@' { blank[0] } else { *byte }).collect();
+            let bytes = letter_with("", &[object]);
+            assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{blank:?}");
+        }
+    }
+    let far = format!("7 {}0 obj [{SCRIPT}]", " ".repeat(64));
+    assert_seen(&letter_with("", &[format!("null endobj\n{far}").into_bytes()]), &far);
+    // Words and chance bytes are none.
+    for words in ["(an obj", "\u{fb}obj[", "xobj/JavaScript ", "7 0 objective /JavaScript", "7 0 endobj /JavaScript"] {
+        let bytes = letter_with("", &[stream("", words.as_bytes())]);
+        assert_eq!(pdf(&bytes).map(|it| it.pages), Ok(Some(1)), "{words}");
+    }
+}
+
+#[test]
+fn no_distance_hides_the_stream_of_an_object_stream() {
+    let held = format!("6 0 {SCRIPT}");
+    let hidden = |between: &str, word: &str| {
+        let object = format!("<</Type/ObjStm/N 1/First 4/Length {}>>{between}{word}{held}\nendstream", held.len());
+        letter_with("", &[b"null".to_vec(), object.into_bytes()])
+    };
+    for blank in [" ", "\n", "%\n", "%a comment\r", ")", "\0"] {
+        for many in [1_usize, 60, 64, 4090, 4096, 4097, 4200, 16_384, 66_000, 262_144, 300_000] {
+            assert_seen(&hidden(&blank.repeat(many.div_ceil(blank.len())), "\nstream\n"), &format!("{many} {blank:?}"));
+        }
+    }
+    for word in ["stream\r", "stream \r\n", "stream", "stream  ", "stream 9 9 9\n", "streamx\n"] {
+        assert_seen(&hidden("\n", word), word);
+    }
+    assert_seen(&hidden("\n", &format!("stream{}\n", " ".repeat(300_000))), "far");
+    for edge in [256 << 10, (256 + 16) << 10] {
+        for back in 0..90 {
+            let object = format!("8 0 obj<</Type/ObjStm/N 1/First 4>>\nstream\n{held}\nendstream");
+            assert_seen(&at_place(edge - back, &object), &format!("{edge} {back}"));
+        }
+    }
 }
 
 #[test]
@@ -251,6 +345,7 @@ fn a_pdf_that_is_cut_off_or_something_else_as_well_is_refused() {
 
 trait ReplacenBytes {
     fn replacen_bytes(&self, from: &[u8], to: &[u8]) -> Vec<u8>;
+    fn split_at_bytes(&self, at: &[u8]) -> (Vec<u8>, Vec<u8>);
 }
 
 impl ReplacenBytes for Vec<u8> {
@@ -258,6 +353,51 @@ impl ReplacenBytes for Vec<u8> {
         let at = self.windows(from.len()).position(|it| it == from).unwrap();
         [&self[..at], to, &self[at + from.len()..]].concat()
     }
+
+    fn split_at_bytes(&self, at: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let at = self.windows(at.len()).position(|it| it == at).unwrap();
+        (self[..at].to_vec(), self[at..].to_vec())
+    }
+}
+
+#[test]
+fn a_sound_file_that_takes_too_much_to_read_has_fewer_words_and_is_not_refused() {
+    // The pages in one object stream, their font in another, each so large that both are not kept at once.
+    let held = |numbers: &[u32], object: &str| {
+        let heads: String =
+            numbers.iter().map(|it| format!("{it} {} ", (it - numbers[0]) as usize * object.len())).collect();
+        let first = heads.len();
+        let padding = "9".repeat(2600 << 10).replace("99", "1 ");
+        let bytes = [heads.as_str(), &object.repeat(numbers.len()), &padding].concat();
+        let dict = format!("/Type/ObjStm/N {}/First {first}/Filter/FlateDecode", numbers.len());
+        stream(&dict, &deflated(bytes.as_bytes()))
+    };
+    let pages: Vec<u32> = (10..50).collect();
+    let kids: String = pages.iter().map(|it| format!("{it} 0 R ")).collect();
+    let bytes = pdf_of(&[
+        b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
+        format!("<</Type/Pages/Kids[{kids}]/MediaBox[0 0 595 842]>>").into_bytes(),
+        stream("", b"BT /F1 24 Tf 72 200 Td (Bonjour) Tj ET"),
+        held(&pages, "<</Type/Page/Resources<</Font<</F1 60 0 R>>>>/Contents 3 0 R>>"),
+        held(&[60], "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"),
+    ]);
+    let limits = Limits { max_inflated_bytes_in_all: 6 << 20, ..Limits::default() };
+    let pdf = MediaType::Pdf;
+    assert_eq!(content::inspect(&mut file(&bytes), pdf, &limits).unwrap().pages, Some(40));
+    let words = content::text(&mut file(&bytes), pdf, &limits).unwrap().unwrap();
+    let count = words.lines().count();
+    assert!(words.starts_with("Bonjour\n") && (2..40).contains(&count), "{count}");
+    // Even where the file itself would be refused.
+    for limits in [
+        Limits { max_objects: 1, ..Limits::default() },
+        Limits { max_time: Duration::ZERO, ..Limits::default() },
+        Limits { max_drawing_time: Duration::ZERO, ..Limits::default() },
+        Limits { max_inflated_bytes_in_all: 0, ..Limits::default() },
+    ] {
+        assert_eq!(content::text(&mut file(&bytes), pdf, &limits).unwrap(), None);
+        assert_eq!(content::preview(&mut file(&bytes), pdf, &limits).unwrap(), None);
+    }
+    assert_eq!(text(b"a\xffb", MediaType::Text), None);
 }
 
 #[test]
