@@ -31,6 +31,7 @@ mod source;
 
 use std::fs::File;
 use std::sync::Mutex;
+use std::time::Duration;
 
 pub use inspection::{Active, Finding, InspectError, Inspection, Refusal};
 pub use limits::Limits;
@@ -75,12 +76,18 @@ pub fn inspect(file: &mut File, declared: MediaType, limits: &Limits) -> Result<
 /// # Errors
 /// As [`inspect`]; and what writing says.
 pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Result<bool, InspectError> {
+    cleaned_within(Limits::default().max_time, file, media_type, into)
+}
+
+fn cleaned_within(
+    time: Duration, file: &mut File, media_type: MediaType, into: &mut File,
+) -> Result<bool, InspectError> {
     if !media_type.is_picture() {
         return Ok(false);
     }
     // It was judged already, perhaps by other limits.
     let limits = Limits { max_pixels: u64::MAX, max_pages: u32::MAX, ..Limits::default() };
-    let source = &mut Source::new(file, limits.max_time)?;
+    let source = &mut Source::new(file, time)?;
     let picture = Picture::read(source, media_type, &limits)?;
     if picture.removes {
         source.copy(&picture.pieces, into)?;
@@ -128,5 +135,25 @@ fn none_if_refused<T>(made: Result<Option<T>, InspectError>) -> Result<Option<T>
     match made {
         Err(InspectError::Refused(_)) => Ok(None),
         made => made,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn no_picture_is_cleaned_past_the_deadline() {
+        let (mut file, mut copy) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        file.write_all(&[0; 64]).unwrap();
+        for media_type in [MediaType::Jpeg, MediaType::Png, MediaType::WebP, MediaType::Tiff] {
+            let late = cleaned_within(Duration::ZERO, &mut file, media_type, &mut copy);
+            assert!(matches!(late, Err(InspectError::Refused(Refusal::Bomb))), "{media_type}: {late:?}");
+            let damaged = cleaned(&mut file, media_type, &mut copy);
+            assert!(matches!(damaged, Err(InspectError::Refused(it)) if it != Refusal::Bomb), "{media_type}");
+        }
     }
 }
