@@ -201,6 +201,7 @@ impl Scan {
         for (index, (number, at)) in heads.into_iter().enumerate() {
             source.deadline.check()?;
             let mut lexer = Lexer::new(&bytes, at, limits.max_depth);
+            lexer.skip_to_begin()?;
             match lexer.object() {
                 Ok(object) => judge(&object, false, &mut self.seen).map_err(Refusal::ActiveContent)?,
                 Err(Halt::Refused(refusal)) => return Err(refusal.into()),
