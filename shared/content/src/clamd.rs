@@ -21,6 +21,8 @@ const CHUNK: usize = 64 << 10;
 const LONGEST_ANSWER: u64 = 4 << 10;
 /// What it says of a stream that is longer than its `StreamMaxLength`.
 const TOO_LARGE: &str = "INSTREAM size limit exceeded";
+/// How the names begin that it gives to what it did not look at to the end, when it is told to say so (`AlertExceedsMax`).
+const UNFINISHED: &str = "Heuristics.Limits.Exceeded";
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -108,6 +110,11 @@ pub enum ScanError {
     /// the scanner is set up otherwise.
     #[error("the file is larger than the scanner takes (StreamMaxLength)")]
     TooLarge,
+    /// It stopped at a limit of its own before the end (`MaxFileSize`, `MaxScanSize`, `MaxRecursion` and others of
+    /// `clamd.conf`): what it saw is clean, what it did not see may be anything. Which one, as it names it. Trying again
+    /// changes nothing until the scanner is set up otherwise.
+    #[error("the scanner did not look at the file to its end: {0}")]
+    Unfinished(String),
     /// It answered something else than the protocol knows; what it said, cut at 200 characters.
     #[error("the scanner answered: {0}")]
     Protocol(String),
@@ -258,8 +265,12 @@ impl Scanner {
 
 impl ScanError {
     fn protocol(answer: &str) -> Self {
-        Self::Protocol(answer.chars().filter(|it| !it.is_control()).take(200).collect())
+        Self::Protocol(printable(answer))
     }
+}
+
+fn printable(answer: &str) -> String {
+    answer.chars().filter(|it| !it.is_control()).take(200).collect()
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Result<T, ScanError> {
@@ -273,6 +284,9 @@ fn judgement(answer: &str) -> Result<Outcome, ScanError> {
     if let Some(signature) = answer.strip_prefix("stream: ").and_then(|rest| rest.strip_suffix(" FOUND"))
         && !signature.is_empty()
     {
+        if signature.starts_with(UNFINISHED) {
+            return Err(ScanError::Unfinished(printable(signature)));
+        }
         return Ok(Outcome::Infected { signature: signature.to_owned() });
     }
     if answer.starts_with(TOO_LARGE) {

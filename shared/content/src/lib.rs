@@ -31,6 +31,7 @@ mod source;
 
 use std::fs::File;
 use std::sync::Mutex;
+use std::time::Duration;
 
 pub use inspection::{Active, Finding, InspectError, Inspection, Refusal};
 pub use limits::Limits;
@@ -47,7 +48,7 @@ static OPENING: Mutex<()> = Mutex::new(());
 /// # Errors
 /// [`InspectError::Refused`] is the judgement; [`InspectError::Io`] says that the file could not be read and nothing about it.
 pub fn inspect(file: &mut File, declared: MediaType, limits: &Limits) -> Result<Inspection, InspectError> {
-    let source = &mut Source::new(file)?;
+    let source = &mut Source::new(file, limits.max_time)?;
     if source.len == 0 {
         return Err(Refusal::Empty.into());
     }
@@ -75,12 +76,18 @@ pub fn inspect(file: &mut File, declared: MediaType, limits: &Limits) -> Result<
 /// # Errors
 /// As [`inspect`]; and what writing says.
 pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Result<bool, InspectError> {
+    cleaned_within(Limits::default().max_time, file, media_type, into)
+}
+
+fn cleaned_within(
+    time: Duration, file: &mut File, media_type: MediaType, into: &mut File,
+) -> Result<bool, InspectError> {
     if !media_type.is_picture() {
         return Ok(false);
     }
-    let source = &mut Source::new(file)?;
     // It was judged already, perhaps by other limits.
     let limits = Limits { max_pixels: u64::MAX, max_pages: u32::MAX, ..Limits::default() };
+    let source = &mut Source::new(file, time)?;
     let picture = Picture::read(source, media_type, &limits)?;
     if picture.removes {
         source.copy(&picture.pieces, into)?;
@@ -95,17 +102,17 @@ pub fn cleaned(file: &mut File, media_type: MediaType, into: &mut File) -> Resul
 /// the renderer cannot draw. Only for a file that [`inspect`] let pass.
 ///
 /// # Errors
-/// As [`inspect`]. That no picture could be made is not one.
+/// [`InspectError::Io`] alone. That no picture could be made is not one: the file was judged before, and a small picture
+/// that is not to be had does not make it a bad one.
 pub fn preview(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<Vec<u8>>, InspectError> {
-    let source = &mut Source::new(file)?;
-    match media_type {
+    none_if_refused(match media_type {
         MediaType::Text => Ok(None),
-        MediaType::Pdf => pdf::preview(source, limits),
+        MediaType::Pdf => pdf::preview(&mut Source::new(file, limits.max_time)?, limits),
         _ => {
             let _one_at_a_time = OPENING.lock();
-            picture::preview(source, media_type, limits)
+            picture::preview(&mut Source::new(file, limits.max_time)?, media_type, limits)
         }
-    }
+    })
 }
 
 /// The words of a text or a PDF, for searching: in the order of the file, at most [`Limits::max_text_bytes`].
@@ -113,12 +120,40 @@ pub fn preview(file: &mut File, media_type: MediaType, limits: &Limits) -> Resul
 /// Only for a file that [`inspect`] let pass.
 ///
 /// # Errors
-/// As [`inspect`].
+/// [`InspectError::Io`] alone, as [`preview`].
 pub fn text(file: &mut File, media_type: MediaType, limits: &Limits) -> Result<Option<String>, InspectError> {
-    let source = &mut Source::new(file)?;
-    match media_type {
+    let source = &mut Source::new(file, limits.max_time)?;
+    none_if_refused(match media_type {
         MediaType::Pdf => pdf::text(source, limits),
         MediaType::Text => plain::text(source, limits),
         _ => Ok(None),
+    })
+}
+
+/// What goes beyond a limit only when it is drawn or read is no reason to refuse a file that was taken.
+fn none_if_refused<T>(made: Result<Option<T>, InspectError>) -> Result<Option<T>, InspectError> {
+    match made {
+        Err(InspectError::Refused(_)) => Ok(None),
+        made => made,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn no_picture_is_cleaned_past_the_deadline() {
+        let (mut file, mut copy) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        file.write_all(&[0; 64]).unwrap();
+        for media_type in [MediaType::Jpeg, MediaType::Png, MediaType::WebP, MediaType::Tiff] {
+            let late = cleaned_within(Duration::ZERO, &mut file, media_type, &mut copy);
+            assert!(matches!(late, Err(InspectError::Refused(Refusal::Bomb))), "{media_type}: {late:?}");
+            let damaged = cleaned(&mut file, media_type, &mut copy);
+            assert!(matches!(damaged, Err(InspectError::Refused(it)) if it != Refusal::Bomb), "{media_type}");
+        }
     }
 }

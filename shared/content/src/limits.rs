@@ -26,6 +26,9 @@ pub struct Limits {
     /// Bytes that one [`preview`](crate::preview) may hold at once, where it has to hold all pixels: of WebP and TIFF, of
     /// progressive JPEG, of what is on the first page of a PDF. 80 MiB: 12 megapixels, or a page of A4 at 300 dpi in colour.
     pub max_preview_bytes: u64,
+    /// Time for judging a file, and for cleaning one: 60 s each. Two hundred megabytes take some seconds, so that what takes
+    /// longer was made to. After it the file is refused, as one that becomes too large.
+    pub max_time: Duration,
     /// Time for drawing a page or reading its words: 10 s. After it there is no preview.
     pub max_drawing_time: Duration,
 }
@@ -43,6 +46,7 @@ impl Default for Limits {
             max_depth: 64,
             max_text_bytes: 1 << 20,
             max_preview_bytes: 80 << 20,
+            max_time: Duration::from_mins(1),
             max_drawing_time: Duration::from_secs(10),
         }
     }

@@ -58,9 +58,11 @@ fn is_noncharacter(it: char) -> bool {
 fn characters(
     source: &mut Source, mut each: impl FnMut(&str) -> Result<bool, InspectError>,
 ) -> Result<(), InspectError> {
+    let deadline = source.deadline;
     let mut reader = source.from(0)?;
     let mut window: Vec<u8> = Vec::with_capacity(WINDOW + 4);
     loop {
+        deadline.check()?;
         let before = window.len();
         Read::by_ref(&mut reader).take((WINDOW - before) as u64).read_to_end(&mut window)?;
         let at_end = window.len() < WINDOW;

@@ -40,6 +40,23 @@ async fn a_file_larger_than_the_scanner_takes_is_not_clean() {
 }
 
 #[tokio::test]
+async fn a_file_that_the_scanner_does_not_look_at_to_the_end_is_neither_clean_nor_infected() {
+    let clamd = OwnClamd::start_scanning("1M").unwrap();
+    let mut late = vec![b'a'; 3 << 20];
+    for with in [b"".to_vec(), eicar()] {
+        late.extend(with);
+        let error = clamd.scanner().scan(&late[..]).await.unwrap_err();
+        assert!(matches!(&error, ScanError::Unfinished(limit) if limit.starts_with("Heuristics.Limits")), "{error:?}");
+    }
+    assert_eq!(clamd.scanner().scan(&b"Cher confrere, merci."[..]).await.unwrap(), Outcome::Clean);
+    for name in ["Heuristics.Limits.Exceeded", "Heuristics.Limits.Exceeded.MaxScanSize.UNOFFICIAL"] {
+        let answer = format!("stream: {name} FOUND\0").into_bytes().leak();
+        let error = false_scanner(Some(answer), true).await.scan(&b"x"[..]).await.unwrap_err();
+        assert!(matches!(&error, ScanError::Unfinished(limit) if limit == name), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_scanner_that_is_not_there_or_has_ended_is_away() {
     let clamd = OwnClamd::start().unwrap();
     let scanner = clamd.scanner();

@@ -102,6 +102,102 @@ fn what_is_hidden_from_an_honest_reader_is_found() {
     assert!(matches!(pdf(&bytes), Err(Refusal::Malformed(_))));
 }
 
+/// Refused, for what it does or for how it is hidden.
+fn assert_seen(bytes: &[u8], how: &str) {
+    let judged = pdf(bytes);
+    let seen = matches!(judged, Err(Refusal::ActiveContent(Active::JavaScript) | Refusal::Malformed(_)));
+    assert!(seen, "{how}: {judged:?}");
+}
+
+const SCRIPT: &str = "<</S/JavaScript/JS(app.alert(1))>>";
+
+/// What would have begun at this place, and the end of a letter behind it.
+fn at_place(place: usize, hidden: &str) -> Vec<u8> {
+    let (objects, end) = letter().split_at_bytes(b"xref\n");
+    let filler = vec![b'a'; place - objects.len() - 1];
+    [&objects[..], b"%", &filler[..filler.len() - 1], b"\n", hidden.as_bytes(), b" endobj\n", &end].concat()
+}
+
+#[test]
+fn no_place_in_the_file_hides_an_object() {
+    let (window, after) = (256 << 10, 16 << 10);
+    // Each byte of it once on each side of where a window ends, and of where what is read beyond it ends.
+    for edge in [window, window + after] {
+        for back in 0..60 {
+            let bytes = at_place(edge - back, &format!("7 0 obj {SCRIPT}"));
+            assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{edge} {back}");
+        }
+    }
+    // With blanks between a number in one window and its object behind the end of it.
+    for blank in [" ", "\n", "\0", "%\n", "%a comment\r"] {
+        for many in [1, 100, 4000, 4090, 4097, 16_000, 16_376, 16_377, 16_384, 20_000, 300_000] {
+            for back in [0, 1, 3, 7, 8, 9, 40] {
+                let blanks = blank.repeat(many / blank.len());
+                assert_seen(&at_place(window - back, &format!("7 0 obj{blanks}{SCRIPT}")), &format!("{many} {back}"));
+            }
+        }
+    }
+    for many in 16_360..16_392 {
+        assert_seen(&at_place(window - 8, &format!("7 0 obj{}{SCRIPT}", " ".repeat(many))), &format!("{many}"));
+    }
+}
+
+#[test]
+fn no_comment_and_no_stray_delimiter_hides_an_object() {
+    for before in ["7 %x\n0 obj", "7 0%x\nobj", "7%x\r0%y\robj", "7 0 %7 0 obj\nobj", "7 0obj", "7 +0obj", "7 0.obj"] {
+        for between in ["", " ", "%z\n", "%<<\n", ")", " > ", "]]", "%)\r}"] {
+            for object in [SCRIPT, "/JavaScript ", "[ <</Subtype/Link/A<</S/JavaScript/JS(1)>>>>]", "[/JavaScript]"] {
+                let hidden = format!("{before}{between}{object}");
+                let bytes = letter_with("", &[format!("null endobj\n{hidden}").into_bytes()]);
+                assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{hidden}");
+            }
+        }
+    }
+    for before in [")", " ]\n> ", "%)\r", "}"] {
+        let held = letter_with_hidden(&format!("{before}{SCRIPT}"), "/Filter/FlateDecode", deflated);
+        assert_eq!(pdf(&held), Err(Refusal::ActiveContent(Active::JavaScript)), "{before}");
+    }
+    // Blanks to some readers and letters to others.
+    for blank in [b"\x80", b"\xff"] {
+        for object in [&b"<</S@/JavaScript@/JS@(1)>>"[..], b"@<</S/J@/JS(1)>>", b"@[/JavaScript@]", b"@/JavaScript "] {
+            let object = object.iter().map(|byte| if *byte == b'@' { blank[0] } else { *byte }).collect();
+            let bytes = letter_with("", &[object]);
+            assert_eq!(pdf(&bytes), Err(Refusal::ActiveContent(Active::JavaScript)), "{blank:?}");
+        }
+    }
+    let far = format!("7 {}0 obj [{SCRIPT}]", " ".repeat(64));
+    assert_seen(&letter_with("", &[format!("null endobj\n{far}").into_bytes()]), &far);
+    // Words and chance bytes are none.
+    for words in ["(an obj", "\u{fb}obj[", "xobj/JavaScript ", "7 0 objective /JavaScript", "7 0 endobj /JavaScript"] {
+        let bytes = letter_with("", &[stream("", words.as_bytes())]);
+        assert_eq!(pdf(&bytes).map(|it| it.pages), Ok(Some(1)), "{words}");
+    }
+}
+
+#[test]
+fn no_distance_hides_the_stream_of_an_object_stream() {
+    let held = format!("6 0 {SCRIPT}");
+    let hidden = |between: &str, word: &str| {
+        let object = format!("<</Type/ObjStm/N 1/First 4/Length {}>>{between}{word}{held}\nendstream", held.len());
+        letter_with("", &[b"null".to_vec(), object.into_bytes()])
+    };
+    for blank in [" ", "\n", "%\n", "%a comment\r", ")", "\0"] {
+        for many in [1_usize, 60, 64, 4090, 4096, 4097, 4200, 16_384, 66_000, 262_144, 300_000] {
+            assert_seen(&hidden(&blank.repeat(many.div_ceil(blank.len())), "\nstream\n"), &format!("{many} {blank:?}"));
+        }
+    }
+    for word in ["stream\r", "stream \r\n", "stream", "stream  ", "stream 9 9 9\n", "streamx\n"] {
+        assert_seen(&hidden("\n", word), word);
+    }
+    assert_seen(&hidden("\n", &format!("stream{}\n", " ".repeat(300_000))), "far");
+    for edge in [256 << 10, (256 + 16) << 10] {
+        for back in 0..90 {
+            let object = format!("8 0 obj<</Type/ObjStm/N 1/First 4>>\nstream\n{held}\nendstream");
+            assert_seen(&at_place(edge - back, &object), &format!("{edge} {back}"));
+        }
+    }
+}
+
 #[test]
 fn what_only_looks_active_is_taken() {
     for object in [
@@ -251,12 +347,18 @@ fn a_pdf_that_is_cut_off_or_something_else_as_well_is_refused() {
 
 trait ReplacenBytes {
     fn replacen_bytes(&self, from: &[u8], to: &[u8]) -> Vec<u8>;
+    fn split_at_bytes(&self, at: &[u8]) -> (Vec<u8>, Vec<u8>);
 }
 
 impl ReplacenBytes for Vec<u8> {
     fn replacen_bytes(&self, from: &[u8], to: &[u8]) -> Vec<u8> {
         let at = self.windows(from.len()).position(|it| it == from).unwrap();
         [&self[..at], to, &self[at + from.len()..]].concat()
+    }
+
+    fn split_at_bytes(&self, at: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let at = self.windows(at.len()).position(|it| it == at).unwrap();
+        (self[..at].to_vec(), self[at..].to_vec())
     }
 }
 

@@ -71,6 +71,131 @@ fn all_samples() -> Vec<Vec<u8>> {
     ]
 }
 
+fn refused(bytes: &[u8], media_type: MediaType, limits: &Limits) -> Option<&'static str> {
+    match content::inspect(&mut file(bytes), media_type, limits) {
+        Err(InspectError::Refused(refusal)) => Some(refusal.code()),
+        Err(InspectError::Io(error)) => panic!("{error}"),
+        Ok(_) => None,
+    }
+}
+
+#[test]
+fn no_file_is_worked_on_past_the_deadline() {
+    let none = Limits { max_time: Duration::ZERO, ..Limits::default() };
+    for sample in all_samples() {
+        for media_type in MediaType::ALL {
+            assert_eq!(refused(&sample, media_type, &none), Some("bomb"));
+        }
+    }
+    // Of each of these the last byte would be reached much later.
+    let soon = Limits { max_time: Duration::from_millis(20), ..Limits::default() };
+    let objects = letter_with("", &vec![b"<</A[1 2 3 (abc)]>>".to_vec(); 200_000]);
+    let held = "[1 2 3 (abc)] ".repeat(100_000);
+    let heads: String = (0..100_000).map(|it| format!("{} {} ", it + 10, it * 14)).collect();
+    let dict = format!("/Type/ObjStm/N 100000/First {}", heads.len());
+    let in_a_stream = letter_with("", &[stream(&dict, [heads, held].concat().as_bytes())]);
+    let kids: String = (10..2000).map(|it| format!("{it} 0 R ")).collect();
+    let mut tree = vec![b"<</Pages 2 0 R>>".to_vec(), format!("<</Kids[{kids}]>>").into_bytes()];
+    tree.extend((3..2000).map(|_| [&b"<</A["[..], &b"(abc)".repeat(2000), b"]>>"].concat()));
+    for bytes in [objects, in_a_stream, pdf_of(&tree)] {
+        let begun = Instant::now();
+        assert_eq!(refused(&bytes, MediaType::Pdf, &soon), Some("bomb"));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn lines_and_segments_without_end_are_refused_at_once() {
+    let begun = Instant::now();
+    for line in ["%obj\n", "%7 0 obj\n", "% \0obj\r"] {
+        for many in [700_usize, 100_000, 4_000_000] {
+            // With a word that ends what is skipped, and without.
+            for end in ["x ", ""] {
+                let lines = [line.repeat(many.min(700)).as_str(), end].concat().repeat(many.div_ceil(700));
+                let code = refused(&letter_with("", &[lines.into_bytes()]), MediaType::Pdf, &Limits::default());
+                assert!(
+                    many == 700 || code == Some("malformed") || code == Some("bomb"),
+                    "{line} {many} {end} {code:?}"
+                );
+            }
+        }
+    }
+    let segments = |count: usize| [&jpeg()[..2], &b"\xff\xfe\0\x02".repeat(count), &jpeg()[2..]].concat();
+    let limits = Limits::default();
+    assert_eq!(refused(&segments(4000), MediaType::Jpeg, &limits), None);
+    for many in [4096, 5_000_000] {
+        assert_eq!(refused(&segments(many), MediaType::Jpeg, &limits), Some("bomb"));
+    }
+    let filled = [&jpeg()[..2], &vec![0xff; 60_000], &jpeg()[2..]].concat();
+    assert_eq!(refused(&filled, MediaType::Jpeg, &limits), None);
+    assert!(begun.elapsed() < LONGEST, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_all_pages_share_is_held_once() {
+    let begun = Instant::now();
+    let kids: String = (4..2000).map(|it| format!("{it} 0 R ")).collect();
+    let mut objects = vec![
+        b"<</Pages 2 0 R>>".to_vec(),
+        [b"<</Resources<</A[", &b"[] ".repeat(350_000)[..], b"]>>/Kids[", kids.as_bytes(), b"]>>"].concat(),
+        b"null".to_vec(),
+    ];
+    objects.resize(2000, b"<</Type/Page/MediaBox[0 0 9 9]>>".to_vec());
+    let bytes = pdf_of(&objects);
+    assert_eq!(inspect(&bytes, MediaType::Pdf).unwrap().pages, Some(1996));
+    text(&bytes, MediaType::Pdf);
+    assert!(begun.elapsed() < LONGEST, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn delimiters_that_close_nothing_fill_no_memory() {
+    for stray in [&b")"[..], b"}", b"> ", b"]"] {
+        let open = if stray == b"]" { &b"<</A "[..] } else { b"[" };
+        let bytes = letter_with("", &[[open, &stray.repeat(8 << 20), b"]>>"].concat()]);
+        assert_eq!(inspect(&bytes, MediaType::Pdf).map_err(|it| it.code()), Err("bomb"));
+    }
+}
+
+#[test]
+fn a_sound_file_that_takes_too_much_to_read_has_fewer_words_and_is_not_refused() {
+    // The pages in one object stream, their font in another, each so large that both are not kept at once.
+    let held = |numbers: &[u32], object: &str| {
+        let heads: String =
+            numbers.iter().map(|it| format!("{it} {} ", (it - numbers[0]) as usize * object.len())).collect();
+        let first = heads.len();
+        let padding = "9".repeat(2600 << 10).replace("99", "1 ");
+        let bytes = [heads.as_str(), &object.repeat(numbers.len()), &padding].concat();
+        let dict = format!("/Type/ObjStm/N {}/First {first}/Filter/FlateDecode", numbers.len());
+        stream(&dict, &deflated(bytes.as_bytes()))
+    };
+    let pages: Vec<u32> = (10..50).collect();
+    let kids: String = pages.iter().map(|it| format!("{it} 0 R ")).collect();
+    let bytes = pdf_of(&[
+        b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
+        format!("<</Type/Pages/Kids[{kids}]/MediaBox[0 0 595 842]>>").into_bytes(),
+        stream("", b"BT /F1 24 Tf 72 200 Td (Bonjour) Tj ET"),
+        held(&pages, "<</Type/Page/Resources<</Font<</F1 60 0 R>>>>/Contents 3 0 R>>"),
+        held(&[60], "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"),
+    ]);
+    let limits = Limits { max_inflated_bytes_in_all: 6 << 20, ..Limits::default() };
+    let pdf = MediaType::Pdf;
+    assert_eq!(content::inspect(&mut file(&bytes), pdf, &limits).unwrap().pages, Some(40));
+    let words = content::text(&mut file(&bytes), pdf, &limits).unwrap().unwrap();
+    let count = words.lines().count();
+    assert!(words.starts_with("Bonjour\n") && (2..40).contains(&count), "{count}");
+    // Even where the file itself would be refused.
+    for limits in [
+        Limits { max_objects: 1, ..Limits::default() },
+        Limits { max_time: Duration::ZERO, ..Limits::default() },
+        Limits { max_drawing_time: Duration::ZERO, ..Limits::default() },
+        Limits { max_inflated_bytes_in_all: 0, ..Limits::default() },
+    ] {
+        assert_eq!(content::text(&mut file(&bytes), pdf, &limits).unwrap(), None);
+        assert_eq!(content::preview(&mut file(&bytes), pdf, &limits).unwrap(), None);
+    }
+    assert_eq!(text(b"a\xffb", MediaType::Text), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 

@@ -115,6 +115,65 @@ fn a_scan_in_tiff_is_rid_of_its_words_and_keeps_its_pixels() {
     assert_eq!(inspect(&clean, MediaType::Tiff).unwrap().pages, Some(1));
 }
 
+/// A TIFF of these directories of tags, kinds, counts and values, with this behind the header.
+fn tiff_of(body: &[u8], pages: &[Vec<(u16, u16, u32, u32)>]) -> Vec<u8> {
+    let mut tiff = b"II*\0".to_vec();
+    let mut next = u32::try_from(8 + body.len()).unwrap();
+    tiff.extend(next.to_le_bytes());
+    tiff.extend(body);
+    for (page, index) in pages.iter().zip(1..) {
+        tiff.extend(u16::try_from(page.len()).unwrap().to_le_bytes());
+        for (tag, kind, count, value) in page {
+            tiff.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+            tiff.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        next += u32::try_from(6 + 12 * page.len()).unwrap();
+        tiff.extend((if index == pages.len() { 0 } else { next }).to_le_bytes());
+    }
+    tiff
+}
+
+fn page_of(at: u32, len: u32) -> Vec<(u16, u16, u32, u32)> {
+    vec![(256, 4, 1, 8), (257, 4, 1, 8), (273, 4, 1, at), (279, 4, 1, len)]
+}
+
+#[test]
+fn a_tiff_whose_pages_lie_on_top_of_one_another_is_a_bomb() {
+    let body = vec![7; 1 << 20];
+    let len = 1 << 20;
+    assert_eq!(inspect(&tiff_of(&body, &[page_of(8, len)]), MediaType::Tiff).unwrap().findings, []);
+    assert_eq!(inspect(&tiff_of(&body, &vec![page_of(8, len); 400]), MediaType::Tiff), Err(Refusal::Bomb));
+    let halves = [page_of(8, len / 2), page_of(8 + len / 2, len / 2)];
+    assert_eq!(inspect(&tiff_of(&body, &halves), MediaType::Tiff).unwrap().findings, []);
+    // What lies in gaps is removed, though other bytes are used twice.
+    let twice = tiff_of(&body, &[page_of(8, len / 2), page_of(8, len / 2)]);
+    assert_eq!(inspect(&twice, MediaType::Tiff).unwrap().findings, [Finding::Metadata]);
+    assert!(cleaned(&twice, MediaType::Tiff).is_some());
+}
+
+#[test]
+fn values_of_a_tiff_on_top_of_one_another_take_no_memory() {
+    let body = vec![7; 4 << 20];
+    let len = 4 << 20;
+    let tags =
+        [258, 259, 262, 263, 264, 265, 266, 277, 278, 280, 281, 282, 283, 284, 290, 291, 292, 293, 296, 297, 301];
+    let mut page: Vec<_> = page_of(8, 100).into_iter().chain(tags.map(|tag| (tag, 7, len, 0))).collect();
+    page.sort_unstable();
+    assert_eq!(inspect(&tiff_of(&body, &vec![page; 10]), MediaType::Tiff), Err(Refusal::Bomb));
+    // Tables of places are held, whatever else is not.
+    let places = |count| vec![(256, 4, 1, 8), (257, 4, 1, 8), (273, 4, count, 8), (279, 4, count, 8)];
+    assert_eq!(inspect(&tiff_of(&vec![0; 4 << 20], &vec![places(190_000); 10]), MediaType::Tiff), Err(Refusal::Bomb));
+    // A colour profile that all pages share is copied, and the same pixels come out.
+    let profile: Vec<u8> = (0..100_001_u32).map(|it| it.to_le_bytes()[0]).collect();
+    let body = [&profile[..], &[0; 99]].concat();
+    let sharing = |at: u32| [page_of(8 + 100_001 + at, 30), vec![(305, 2, 4, 0), (34675, 7, 100_001, 8)]].concat();
+    let shared = tiff_of(&body, &[sharing(0), sharing(30)]);
+    let clean = cleaned(&shared, MediaType::Tiff).unwrap();
+    assert_eq!(clean.windows(profile.len()).filter(|it| it == &profile).count(), 2);
+    assert_eq!(inspect(&clean, MediaType::Tiff).unwrap().findings, []);
+    assert_eq!(cleaned(&clean, MediaType::Tiff), None);
+}
+
 #[test]
 fn a_tiff_whose_pages_go_in_a_circle_is_damaged() {
     let mut tiff = encoded(64, 48, ImageFormat::Tiff);

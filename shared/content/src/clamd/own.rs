@@ -32,7 +32,7 @@ impl OwnClamd {
     /// # Errors
     /// There is no `clamd` on this machine (`CLAMD_BIN` may name it), or it ended, and what it said.
     pub fn start() -> io::Result<Self> {
-        Self::start_taking("200M")
+        Self::start_with("200M", "200M")
     }
 
     /// As [`start`](Self::start), with another `StreamMaxLength` than 200 MiB, such as `1M`.
@@ -40,6 +40,18 @@ impl OwnClamd {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_taking(stream_max_length: &str) -> io::Result<Self> {
+        Self::start_with(stream_max_length, "200M")
+    }
+
+    /// As [`start`](Self::start), with another `MaxFileSize` than 200 MiB: of what is larger it says that it did not look.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_scanning(max_file_size: &str) -> io::Result<Self> {
+        Self::start_with("200M", max_file_size)
+    }
+
+    fn start_with(stream_max_length: &str, max_file_size: &str) -> io::Result<Self> {
         let program =
             program().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no clamd: ./just installs it"))?;
         let directory = tempfile::Builder::new().prefix("clamd").tempdir()?;
@@ -49,7 +61,7 @@ impl OwnClamd {
         // Name, any type of file, any offset.
         let signature = format!("{}:0:*:{hex}\n", EICAR_SIGNATURE.trim_end_matches(".UNOFFICIAL"));
         std::fs::write(at.join("signatures/test.ndb"), signature)?;
-        std::fs::write(at.join("clamd.conf"), configuration(at, stream_max_length))?;
+        std::fs::write(at.join("clamd.conf"), configuration(at, stream_max_length, max_file_size))?;
         let log = std::fs::File::create(at.join("output"))?;
         let child = Command::new(program)
             .arg("--config-file")
@@ -102,13 +114,13 @@ impl Drop for OwnClamd {
     }
 }
 
-fn configuration(at: &Path, stream_max_length: &str) -> String {
+fn configuration(at: &Path, stream_max_length: &str, max_file_size: &str) -> String {
     let at = at.display();
     // As root it would become the user of the package, who cannot read the directory.
     format!(
         "Foreground yes\nDatabaseDirectory {at}/signatures\nLocalSocket {at}/clamd.sock\nTemporaryDirectory {at}\n\
-         StreamMaxLength {stream_max_length}\nMaxFileSize 200M\nMaxScanSize 400M\nAlertExceedsMax yes\nMaxThreads 4\nConcurrentDatabaseReload no\n\
-         LogFile {at}/log\nLogTime yes\n"
+         StreamMaxLength {stream_max_length}\nMaxFileSize {max_file_size}\nMaxScanSize 400M\nAlertExceedsMax yes\nMaxThreads 4\n\
+         ConcurrentDatabaseReload no\nLogFile {at}/log\nLogTime yes\n"
     )
 }
 

@@ -1,8 +1,9 @@
 //! A PDF whose objects were scanned, as a tree: objects by their number, pages in their order.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use super::object::{Dict, Lexer, Object};
+use super::object::{Dict, Halt, Lexer, Object};
 use super::scan::Scan;
 use super::stream;
 use crate::source::{Source, WINDOW};
@@ -15,7 +16,10 @@ const LONGEST_CHAIN: usize = 16;
 /// Bytes of one object. The largest are lists of pages and tables of widths.
 const LARGEST_OBJECT: usize = 16 << 20;
 /// What a page has of the nodes above it where it has none of its own.
-pub(crate) const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
+const INHERITED: [&str; 4] = ["Resources", "MediaBox", "CropBox", "Rotate"];
+/// Bytes of memory of one thing that pages have of the nodes above them: 1 MiB. Each page of an excerpt has it anew. What
+/// is larger is left out, and the page lacks it; writers put large things into objects of their own and refer to them.
+const LARGEST_INHERITED: usize = 1 << 20;
 
 /// The number of each object of an object stream, and where it begins.
 type Heads = Vec<(u32, usize)>;
@@ -33,10 +37,40 @@ pub(crate) struct Document<'s, 'f> {
     inflated: u64,
 }
 
-/// A page with what it has of the nodes above it.
-#[derive(Clone, Debug)]
+/// What pages have of the nodes above them, in the order of [`INHERITED`]; one of all pages below.
+type Inherited = [Option<Rc<Object>>; INHERITED.len()];
+
+/// A page, and what it has of the nodes above it.
+#[derive(Debug)]
 pub(crate) struct Page {
-    pub dict: Dict,
+    dict: Dict,
+    above: Inherited,
+}
+
+impl Page {
+    /// As if all of it stood in the page itself.
+    pub fn into_dict(self) -> Dict {
+        let mut dict = self.dict;
+        for (key, value) in INHERITED.into_iter().zip(self.above) {
+            if let Some(value) = value
+                && dict.get(key).is_none()
+            {
+                dict.0.push((key.into(), (*value).clone()));
+            }
+        }
+        dict
+    }
+}
+
+/// What the pages below a node have of it and of those above it.
+fn inherited(node: Dict, mut above: Inherited) -> Inherited {
+    // Of what is written twice, the last.
+    for (key, value) in node.0 {
+        if let Some(place) = INHERITED.iter().position(|it| it.as_bytes() == key) {
+            above[place] = (value.weight() <= LARGEST_INHERITED).then(|| Rc::new(value));
+        }
+    }
+    above
 }
 
 impl<'s, 'f> Document<'s, 'f> {
@@ -55,34 +89,34 @@ impl<'s, 'f> Document<'s, 'f> {
             let bytes = self.source.up_to(place.at, len)?;
             let mut lexer = Lexer::new(&bytes, 0, self.limits.max_depth);
             match lexer.object() {
-                // The word of a stream may be cut off.
-                Ok(_) if bytes.len() == len && len - lexer.at < 64 => {}
-                Ok(object) => {
-                    let stream = stream::begins(&bytes, lexer.at).map(|at| place.at + at as u64);
-                    return Ok(Some((object, stream)));
-                }
+                Ok(object) => match stream::begins(&bytes, lexer.at, bytes.len() < len) {
+                    Ok(begins) => return Ok(Some((object, begins.map(|at| place.at + at as u64)))),
+                    Err(Halt::Refused(_)) => return Ok(None),
+                    // The word of a stream may be cut off.
+                    Err(Halt::Short) => {}
+                },
                 Err(_) if bytes.len() < len => return Ok(None),
                 Err(_) => {}
             }
             if len >= LARGEST_OBJECT {
                 return Ok(None);
             }
-            len = (len * 16).max(WINDOW);
+            len = (len * 16).clamp(WINDOW, LARGEST_OBJECT);
         }
     }
 
     fn within(&mut self, at: u64, index: u32) -> Result<Option<Object>, InspectError> {
         if !self.opened.contains_key(&at) {
-            let bytes = self.source.up_to(at, LARGEST_OBJECT.min(64 << 10))?;
-            let mut lexer = Lexer::new(&bytes, 0, self.limits.max_depth);
-            let Ok(Object::Dict(dict)) = lexer.object() else { return Ok(None) };
-            let Some(data) = stream::begins(&bytes, lexer.at) else { return Ok(None) };
-            let bytes = stream::object_stream(self.source, &dict, at + data as u64, self.limits)?;
-            self.inflated += bytes.len() as u64;
             // Pages whose objects lie in turn in many streams open them again and again.
             if self.inflated > 4 * self.limits.max_inflated_bytes_in_all {
                 return Err(Refusal::Bomb.into());
             }
+            let bytes = self.source.up_to(at, LARGEST_OBJECT.min(64 << 10))?;
+            let mut lexer = Lexer::new(&bytes, 0, self.limits.max_depth);
+            let Ok(Object::Dict(dict)) = lexer.object() else { return Ok(None) };
+            let Ok(Some(data)) = stream::begins(&bytes, lexer.at, true) else { return Ok(None) };
+            let bytes = stream::object_stream(self.source, &dict, at + data as u64, self.limits)?;
+            self.inflated += bytes.len() as u64;
             let held: usize = self.opened.values().map(|(bytes, _)| bytes.len()).sum();
             if held + bytes.len() > KEPT {
                 self.opened.clear();
@@ -116,30 +150,24 @@ impl<'s, 'f> Document<'s, 'f> {
         let Some(Object::Reference(top)) = catalogue.get("Pages") else {
             return Err(Refusal::Malformed("no pages").into());
         };
-        let mut waiting = vec![(*top, Dict::default(), 0)];
+        let mut waiting = vec![(*top, Inherited::default(), 0)];
         let (mut seen, mut count) = (HashSet::new(), 0);
         while let Some((number, above, depth)) = waiting.pop() {
+            self.source.deadline.check()?;
             if !seen.insert(number) {
                 return Err(Refusal::Malformed("pages in a circle, or one of them twice").into());
             }
             if depth > self.limits.max_depth || seen.len() > 2 * self.limits.max_pages as usize {
                 return Err(Refusal::TooManyPages.into());
             }
-            let Some((Object::Dict(mut node), _)) = self.object(number)? else { continue };
-            for key in INHERITED {
-                if node.get(key).is_none()
-                    && let Some(value) = above.get(key)
-                {
-                    node.0.push((key.into(), value.clone()));
-                }
-            }
+            let Some((Object::Dict(node), _)) = self.object(number)? else { continue };
             let kids = node.get("Kids").cloned();
             let Some(kids) = kids else {
                 count += 1;
                 if count > self.limits.max_pages {
                     return Err(Refusal::TooManyPages.into());
                 }
-                if !each(self, Page { dict: node })? {
+                if !each(self, Page { dict: node, above })? {
                     break;
                 }
                 continue;
@@ -148,10 +176,10 @@ impl<'s, 'f> Document<'s, 'f> {
             if kids.len() > self.limits.max_pages as usize {
                 return Err(Refusal::TooManyPages.into());
             }
-            node.0.retain(|(key, _)| INHERITED.iter().any(|it| it.as_bytes() == key));
+            let above = inherited(node, above);
             for kid in kids.iter().rev() {
                 if let Object::Reference(number) = kid {
-                    waiting.push((*number, node.clone(), depth + 1));
+                    waiting.push((*number, above.clone(), depth + 1));
                 }
             }
         }

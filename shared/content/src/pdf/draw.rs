@@ -28,8 +28,8 @@ use super::excerpt::Excerpt;
 use super::scan;
 use crate::picture::Shrink;
 use crate::plain::shorten;
-use crate::source::Source;
-use crate::{InspectError, Limits, OPENING};
+use crate::source::{Deadline, Source};
+use crate::{InspectError, Limits, OPENING, Refusal};
 
 /// Pixels of the page's long side.
 const LONG_SIDE: f32 = 512.0;
@@ -44,14 +44,14 @@ const STACK: usize = 16 << 20;
 static DRAWS: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn preview(source: &mut Source, limits: &Limits) -> Result<Option<Vec<u8>>, InspectError> {
-    let scan = scan::scan(source, limits)?;
+    let mut document = opened(source, limits)?;
     let _one_at_a_time = OPENING.lock();
-    let mut document = Document::new(source, scan, limits);
+    document.source.deadline = Deadline::after(limits.max_drawing_time);
     let excerpt = elsewhere(|| {
         let mut excerpt = Some(Excerpt::new(true));
         document.pages(|document, page| {
             if let Some(mut begun) = excerpt.take() {
-                excerpt = begun.add(document, &page)?.then_some(begun);
+                excerpt = begun.add(document, page)?.then_some(begun);
             }
             Ok(false)
         })?;
@@ -63,12 +63,12 @@ pub(crate) fn preview(source: &mut Source, limits: &Limits) -> Result<Option<Vec
 }
 
 pub(crate) fn text(source: &mut Source, limits: &Limits) -> Result<Option<String>, InspectError> {
-    let scan = scan::scan(source, limits)?;
+    let mut document = opened(source, limits)?;
     let _one_at_a_time = OPENING.lock();
-    let mut document = Document::new(source, scan, limits);
+    document.source.deadline = Deadline::after(limits.max_drawing_time);
     let mut text = String::new();
     let begun = Instant::now();
-    elsewhere(|| {
+    let gone_through = elsewhere(|| {
         document.pages(|document, page| {
             let left = limits.max_drawing_time.saturating_sub(begun.elapsed());
             if left.is_zero() || text.len() >= limits.max_text_bytes {
@@ -76,8 +76,10 @@ pub(crate) fn text(source: &mut Source, limits: &Limits) -> Result<Option<String
             }
             // Page by page, so that one that cannot be read costs its own words only.
             let mut excerpt = Excerpt::new(false);
-            if !excerpt.add(document, &page)? {
-                return Ok(true);
+            match excerpt.add(document, page) {
+                Ok(true) => {}
+                Ok(false) | Err(InspectError::Refused(_)) => return Ok(true),
+                Err(error) => return Err(error),
             }
             let (bytes, until) = (excerpt.finish(), Instant::now() + left);
             let room = limits.max_text_bytes - text.len();
@@ -87,9 +89,19 @@ pub(crate) fn text(source: &mut Source, limits: &Limits) -> Result<Option<String
             }
             Ok(true)
         })
-    })?;
+    });
+    // Where the pages cannot be gone through to the last one, there are the words of those before.
+    match gone_through {
+        Err(error @ InspectError::Io(_)) => return Err(error),
+        Ok(_) | Err(InspectError::Refused(_)) => {}
+    }
     shorten(&mut text, limits.max_text_bytes);
     Ok((!text.trim().is_empty()).then_some(text))
+}
+
+fn opened<'s, 'f>(source: &'s mut Source<'f>, limits: &'s Limits) -> Result<Document<'s, 'f>, InspectError> {
+    let scan = scan::scan(source, limits)?;
+    Ok(Document::new(source, scan, limits))
 }
 
 /// Does this on a thread that ends with it. The allocator keeps what each thread once had: of ten callers' threads that
@@ -97,7 +109,8 @@ pub(crate) fn text(source: &mut Source, limits: &Limits) -> Result<Option<String
 fn elsewhere<T: Send>(work: impl FnOnce() -> Result<T, InspectError> + Send) -> Result<T, InspectError> {
     std::thread::scope(|scope| {
         let spawned = std::thread::Builder::new().name("excerpt".into()).spawn_scoped(scope, work)?;
-        spawned.join().unwrap_or_else(|_| Err(std::io::Error::other("an excerpt could not be made").into()))
+        // A fall is the file's doing, and would come again.
+        spawned.join().unwrap_or_else(|_| Err(Refusal::Malformed("pages that cannot be taken out").into()))
     })
 }
 

@@ -65,9 +65,9 @@ impl Excerpt {
         }
     }
 
-    /// False when it, and what it needs, goes over the limits: then the excerpt is worth nothing.
-    pub fn add(&mut self, document: &mut Document, page: &Page) -> Result<bool, InspectError> {
-        let mut dict = page.dict.clone();
+    /// False when it, and what it needs, goes over the limits: then the excerpt is worth nothing. Past the deadline, refused.
+    pub fn add(&mut self, document: &mut Document, page: Page) -> Result<bool, InspectError> {
+        let mut dict = page.into_dict();
         dict.0.retain(|(key, _)| !leads_away(key, true));
         dict.0.push((b"Parent".to_vec(), Object::Raw(b"2 0 R".to_vec())));
         let number = self.next_number();
@@ -79,6 +79,7 @@ impl Excerpt {
             if self.begins.len() > MOST_OBJECTS || self.bytes.len() > LARGEST {
                 return Ok(false);
             }
+            document.source.deadline.check()?;
             let body = document.object(old)?.unwrap_or((Object::Null, None));
             if !self.indirect(document, old, body)? {
                 return Ok(false);
@@ -213,11 +214,16 @@ impl Excerpt {
             }
         }
         Ok(match filters[..] {
-            [] => is_picture || self.draws_within(document.limits, &document.source.at(at, len_of(len))?),
+            [] if is_picture => true,
+            [] => {
+                let drawing = document.source.at(at, len_of(len))?;
+                self.draws_within(document, &drawing)?
+            }
             [filter] if is_flate(filter) => {
                 let mut drawing = Vec::new();
+                let (limits, deadline) = (document.limits, document.source.deadline);
                 let reader = document.source.from(at)?.take(len);
-                let opened = inflate(reader, document.limits, most, |part| {
+                let opened = inflate(reader, limits, deadline, most, |part| {
                     if !is_picture {
                         drawing.extend_from_slice(part);
                     }
@@ -226,7 +232,7 @@ impl Excerpt {
                     Err(InspectError::Io(error)) => return Err(error.into()),
                     Err(InspectError::Refused(Refusal::Bomb)) => false,
                     // What came out before the damage is drawn.
-                    _ => self.draws_within(document.limits, &drawing),
+                    _ => self.draws_within(document, &drawing)?,
                 }
             }
             [b"DCTDecode" | b"DCT"] if is_picture => match frame(document.source, at, len)? {
@@ -248,9 +254,11 @@ impl Excerpt {
     }
 
     /// Pictures may stand in the drawing itself.
-    fn draws_within(&mut self, limits: &Limits, drawing: &[u8]) -> bool {
-        let mut begins = memchr::memmem::find_iter(drawing, b"BI");
-        begins.all(|at| {
+    fn draws_within(&mut self, document: &Document, drawing: &[u8]) -> Result<bool, Refusal> {
+        let limits = document.limits;
+        for at in memchr::memmem::find_iter(drawing, b"BI") {
+            // What follows may be a string that goes on to the end of all.
+            document.source.deadline.check()?;
             let mut lexer = Lexer::new(drawing, at + 2, limits.max_depth);
             let (mut sides, mut key) = ([0, 0], Vec::new());
             for _ in 0..64 {
@@ -268,8 +276,11 @@ impl Excerpt {
                 key.clear();
             }
             // Chance letters have no sides.
-            sides == [0, 0] || self.opens(limits, sides[0], sides[1], 3)
-        })
+            if sides != [0, 0] && !self.opens(limits, sides[0], sides[1], 3) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

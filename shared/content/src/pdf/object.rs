@@ -5,6 +5,13 @@
 
 use crate::Refusal;
 
+/// Bytes of blanks and comments before an object, and before the word that begins its stream: 4 KiB. Writers leave one or
+/// two; whoever leaves more wants a reader that looks so far to see what others do not.
+pub(crate) const MOST_SPACE: usize = 4 << 10;
+/// Objects within one: a million, at some fifty bytes of memory each. The longest lists that writers make, of the parts
+/// that a text is tagged with, have some hundred thousand.
+const MOST_OBJECTS: u32 = 1_000_000;
+
 /// What is read. Words and numbers are kept as they are written, so that they can be written again.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Object {
@@ -17,6 +24,19 @@ pub(crate) enum Object {
     Array(Vec<Object>),
     Dict(Dict),
     Reference(u32),
+}
+
+impl Object {
+    /// Bytes of memory that it takes, about.
+    pub fn weight(&self) -> usize {
+        let within = match self {
+            Self::Null | Self::Integer(_) | Self::Reference(_) => 0,
+            Self::Name(bytes) | Self::Raw(bytes) => bytes.len(),
+            Self::Array(items) => items.iter().map(Self::weight).sum(),
+            Self::Dict(dict) => dict.0.iter().map(|(key, value)| size_of_val(key) + key.len() + value.weight()).sum(),
+        };
+        size_of::<Self>() + within
+    }
 }
 
 /// In its order, with what is written twice.
@@ -49,19 +69,33 @@ pub(crate) struct Lexer<'b> {
     bytes: &'b [u8],
     pub at: usize,
     max_depth: u32,
+    /// Objects that it may still give.
+    left: u32,
+    /// Whether something came by that readers take differently, so that what is a key to one is a value to another.
+    odd: bool,
 }
 
 fn is_space(byte: u8) -> bool {
-    matches!(byte, 0 | 9 | 10 | 12 | 13 | 32)
+    matches!(byte, 0 | 9 | 10 | 12 | 13 | 32) || is_odd_space(byte)
+}
+
+/// Blanks to `PDFium`, which is in Chrome, and letters to others.
+fn is_odd_space(byte: u8) -> bool {
+    matches!(byte, 0x80 | 0xff)
 }
 
 fn is_delimiter(byte: u8) -> bool {
     matches!(byte, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
 }
 
+/// Between objects.
+fn closes_nothing(byte: u8) -> bool {
+    matches!(byte, b')' | b'>' | b']' | b'{' | b'}')
+}
+
 impl<'b> Lexer<'b> {
     pub fn new(bytes: &'b [u8], at: usize, max_depth: u32) -> Self {
-        Self { bytes, at, max_depth }
+        Self { bytes, at, max_depth, left: MOST_OBJECTS, odd: false }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -74,11 +108,30 @@ impl<'b> Lexer<'b> {
                 let line = &self.bytes[self.at..];
                 self.at += memchr::memchr2(b'\n', b'\r', line).unwrap_or(line.len());
             } else if is_space(byte) {
+                self.odd |= is_odd_space(byte);
                 self.at += 1;
             } else {
                 break;
             }
         }
+    }
+
+    /// To where an object begins, or the word that begins a stream. Over what readers pass with a shrug, too: delimiters
+    /// that close nothing. Not over more than [`MOST_SPACE`].
+    pub fn skip_to_begin(&mut self) -> Result<(), Refusal> {
+        let start = self.at.min(self.bytes.len());
+        let end = (start + MOST_SPACE + 1).min(self.bytes.len());
+        let mut near = Self::new(&self.bytes[..end], start, 0);
+        near.skip_space();
+        while near.peek().is_some_and(closes_nothing) {
+            near.at += 1;
+            near.skip_space();
+        }
+        self.at = near.at;
+        if self.at - start > MOST_SPACE {
+            return Err(Refusal::Malformed("an object far behind its number, or a stream far behind its dictionary"));
+        }
+        Ok(())
     }
 
     /// Whether this word is next; then it is passed.
@@ -92,8 +145,12 @@ impl<'b> Lexer<'b> {
 
     /// The next object. At the end of the bytes, [`Halt::Short`].
     pub fn object(&mut self) -> Result<Object, Halt> {
-        let mut one = self.list(None, 0)?;
-        one.pop().ok_or(Halt::Short)
+        let one = self.list(None, 0);
+        if matches!(one, Err(Halt::Short)) {
+            // All of it was looked at, which whoever adds up the work wants to know.
+            self.at = self.bytes.len();
+        }
+        one?.pop().ok_or(Halt::Short)
     }
 
     /// The next integer, as in the heads of object streams.
@@ -105,7 +162,7 @@ impl<'b> Lexer<'b> {
         }
     }
 
-    /// Objects up to the end of an array or dictionary; without an end, one.
+    /// Objects up to the end of an array or dictionary, without the delimiters that close nothing; without an end, one.
     fn list(&mut self, end: Option<&[u8]>, depth: u32) -> Result<Vec<Object>, Halt> {
         if depth > self.max_depth {
             return Err(Halt::Refused(Refusal::Bomb));
@@ -123,6 +180,7 @@ impl<'b> Lexer<'b> {
             }
             let object = self.single(depth)?;
             match (&object, &objects[..]) {
+                (Object::Raw(word), _) if word.is_empty() && end.is_some() => self.odd = true,
                 (Object::Raw(word), [.., Object::Integer(number), Object::Integer(_)]) if word == b"R" => {
                     let number = u32::try_from(*number).unwrap_or(u32::MAX);
                     objects.truncate(objects.len() - 2);
@@ -140,6 +198,7 @@ impl<'b> Lexer<'b> {
     fn single(&mut self, depth: u32) -> Result<Object, Halt> {
         let start = self.at;
         let byte = self.peek().ok_or(Halt::Short)?;
+        self.left = self.left.checked_sub(1).ok_or(Halt::Refused(Refusal::Bomb))?;
         match byte {
             b'/' => {
                 self.at += 1;
@@ -148,7 +207,7 @@ impl<'b> Lexer<'b> {
             b'(' => self.literal(),
             b'<' if self.word(b"<<") => {
                 let list = self.list(Some(b">>"), depth + 1)?;
-                Ok(Object::Dict(pairs(list)))
+                Ok(Object::Dict(if self.odd { pairs_of_any_reader(list) } else { pairs(list) }))
             }
             b'<' => {
                 let len = memchr::memchr(b'>', &self.bytes[self.at..]).ok_or(Halt::Short)?;
@@ -238,6 +297,23 @@ fn pairs(list: Vec<Object>) -> Dict {
     Dict(pairs)
 }
 
+/// A delimiter that closes nothing is a value to some readers and nothing to others, so that what is a key to these is a
+/// value to those. Whatever could be a pair is one here.
+fn pairs_of_any_reader(list: Vec<Object>) -> Dict {
+    let mut pairs = Vec::with_capacity(list.len());
+    let mut list = list.into_iter().peekable();
+    while let Some(object) = list.next() {
+        if let Object::Name(key) = object {
+            match list.peek() {
+                Some(Object::Name(name)) => pairs.push((key, Object::Name(name.clone()))),
+                Some(_) => pairs.extend(list.next().map(|value| (key, value))),
+                None => {}
+            }
+        }
+    }
+    Dict(pairs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,5 +343,32 @@ mod tests {
         }
         assert_eq!(read(&b"[".repeat(100)), Err(Halt::Refused(Refusal::Bomb)));
         assert_eq!(read(&b"<</A".repeat(100_000)), Err(Halt::Refused(Refusal::Bomb)));
+    }
+
+    #[test]
+    fn delimiters_that_close_nothing_take_no_memory_and_hide_no_pair() {
+        let many = [&b"["[..], &b")".repeat(10_000), b"1]"].concat();
+        assert_eq!(read(&many), Ok(Object::Array(vec![Object::Integer(1)])));
+        for hidden in [
+            &b"<</X ) /S/Movie>>"[..],
+            b"<</S } /Movie>>",
+            b"<</X ) /Y/S/Movie>>",
+            b"<</X/S > /Movie>>",
+            b"<</X\xff/Y/S\x80/Movie>>",
+            b"<</X\x80Y/Z/S/Movie>>",
+        ] {
+            let Ok(Object::Dict(dict)) = read(hidden) else { panic!() };
+            assert_eq!(dict.name("S"), Some(&b"Movie"[..]), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn a_million_objects_within_one_are_a_bomb() {
+        for many in [&b"1 "[..], b")", b"/", b"[]"] {
+            let many = [&b"["[..], &many.repeat(1_100_000), b"]"].concat();
+            assert_eq!(read(&many), Err(Halt::Refused(Refusal::Bomb)));
+        }
+        let weight = read(b"[(abc)/Name 1]").map(|it| it.weight());
+        assert_eq!(weight, Ok(4 * size_of::<Object>() + 9));
     }
 }

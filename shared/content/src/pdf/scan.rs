@@ -7,12 +7,13 @@
 use memchr::memmem;
 
 use super::active::{Seen, judge};
-use super::object::{Dict, Halt, Lexer, Object};
+use super::object::{Dict, Halt, Lexer, MOST_SPACE, Object};
 use super::stream;
 use crate::source::{Source, WINDOW};
 use crate::{InspectError, Limits, Refusal};
 
-/// Bytes before an `obj` in which its number stands, and after a window in which most of its last objects end.
+/// Bytes before an `obj` in which its number stands, and after a window in which most of its last objects end. More than
+/// [`MOST_SPACE`](super::object::MOST_SPACE), so that where an object begins is always in the window of its number.
 const BEFORE: usize = 32;
 const AFTER: usize = 16 << 10;
 /// Bytes of one object that is no stream: the largest are tables of widths and of pages.
@@ -51,6 +52,7 @@ pub(crate) fn scan(source: &mut Source, limits: &Limits) -> Result<Scan, Inspect
         let window = source.up_to(from, before + WINDOW + AFTER)?;
         for (word, finder) in &words {
             for at in finder.find_iter(&window).filter(|at| (before..before + WINDOW).contains(at)) {
+                source.deadline.check()?;
                 let after = at + word.len();
                 let position = from + after as u64;
                 match *word {
@@ -61,10 +63,7 @@ pub(crate) fn scan(source: &mut Source, limits: &Limits) -> Result<Scan, Inspect
                         }
                     }
                     _ if window[..at].ends_with(b"end") => {}
-                    _ => {
-                        let number = number_before(&window[..at]);
-                        scan.indirect(source, &window, after, position, number, limits)?;
-                    }
+                    _ => scan.indirect(source, &window, at, after, from, limits)?,
                 }
             }
         }
@@ -99,20 +98,20 @@ impl Scan {
             };
             let mut lexer = Lexer::new(bytes, from, limits.max_depth);
             let read = lexer.object();
-            self.lexed += (lexer.at - from) as u64;
-            // Each byte belongs to one object or two in a file that was not made to take long.
-            if self.lexed > 4 * source.len + (64 << 20) {
-                return Err(Refusal::Bomb.into());
-            }
+            self.looked_at(lexer.at - from, source.len)?;
             match read {
                 Ok(object) => {
-                    let stream = stream::begins(bytes, lexer.at).map(|begin| position + (begin - from) as u64);
-                    // The word that says so may lie behind the end of the window.
-                    if bytes.len() - lexer.at < 64 && len == 0 {
-                        len = lexer.at - from + 4096;
-                        continue;
+                    let all = position + (bytes.len() - from) as u64 >= source.len;
+                    let is_dict = matches!(object, Object::Dict(_));
+                    match if is_dict { stream::begins(bytes, lexer.at, all) } else { Ok(None) } {
+                        Ok(begin) => {
+                            let stream = begin.map(|begin| position + (begin - from) as u64);
+                            return Ok(Some((object, stream)));
+                        }
+                        Err(Halt::Refused(refusal)) => return Err(refusal.into()),
+                        // The word that says so lies behind the end of the bytes, and not far.
+                        Err(Halt::Short) => len = lexer.at - from + 2 * MOST_SPACE,
                     }
-                    return Ok(Some((object, stream)));
                 }
                 Err(Halt::Refused(refusal)) => return Err(refusal.into()),
                 Err(Halt::Short) if position + len as u64 >= source.len => return Ok(None),
@@ -122,25 +121,37 @@ impl Scan {
         }
     }
 
+    /// Adds up the work. Each byte belongs to one object or two in a file that was not made to take long.
+    fn looked_at(&mut self, bytes: usize, of: u64) -> Result<(), Refusal> {
+        self.lexed += bytes as u64;
+        if self.lexed > 4 * of + (64 << 20) { Err(Refusal::Bomb) } else { Ok(()) }
+    }
+
+    /// What follows an `obj` that stands in `word..after` of the window, which begins at `from`.
     fn indirect(
-        &mut self, source: &mut Source, window: &[u8], at: usize, position: u64, number: Option<u32>, limits: &Limits,
+        &mut self, source: &mut Source, window: &[u8], word: usize, after: usize, from: u64, limits: &Limits,
     ) -> Result<(), InspectError> {
+        let number = number_before(&window[..word]);
         if let Some(number) = number {
-            self.add(Place { number, within: None, at: position }, limits)?;
+            self.add(Place { number, within: None, at: from + after as u64 }, limits)?;
         }
+        let mut lexer = Lexer::new(window, after, limits.max_depth);
+        lexer.skip_to_begin()?;
+        let at = lexer.at;
+        self.looked_at(at - after, source.len)?;
         // Only what is made of names can act. A string or number is found again by its place.
-        let mut lexer = Lexer::new(window, at, limits.max_depth);
-        lexer.skip_space();
-        let begins = &window[lexer.at.min(window.len())..];
-        // Chance bytes of a photograph have no number before them, but a bracket after them once in a hundred files.
-        let may_act = match begins {
-            [b'[' | b'/' | b'%', ..] | [] => number.is_some(),
+        let may_act = match window[at..] {
             [b'<', b'<', ..] => true,
+            // Chance bytes of a photograph have a bracket after them once in twenty large files, but hardly ever before
+            // them what a number could end with. That it does end there is not asked: comments and blanks may hide it.
+            [b'[' | b'/' | b'<', ..] => ends_like_a_number(&window[..word]),
+            [] => number.is_some(),
             _ => false,
         };
         if !may_act {
             return Ok(());
         }
+        let position = from + at as u64;
         let Some((object, stream)) = self.object(source, window, at, position, limits)? else {
             return Err(Refusal::Truncated.into());
         };
@@ -188,7 +199,9 @@ impl Scan {
         let mut so_far = 0;
         let heads = stream::heads(&bytes, dict).ok_or(Refusal::Malformed("an object stream of an unusual kind"))?;
         for (index, (number, at)) in heads.into_iter().enumerate() {
+            source.deadline.check()?;
             let mut lexer = Lexer::new(&bytes, at, limits.max_depth);
+            lexer.skip_to_begin()?;
             match lexer.object() {
                 Ok(object) => judge(&object, false, &mut self.seen).map_err(Refusal::ActiveContent)?,
                 Err(Halt::Refused(refusal)) => return Err(refusal.into()),
@@ -203,6 +216,13 @@ impl Scan {
         }
         Ok(())
     }
+}
+
+/// Whether the word that follows these bytes could come after a number, and blanks or comments behind that.
+fn ends_like_a_number(bytes: &[u8]) -> bool {
+    bytes
+        .last()
+        .is_some_and(|byte| *byte <= b' ' || byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-' | 0x80 | 0xff))
 }
 
 /// `12 0 ` before `obj`: the first number.

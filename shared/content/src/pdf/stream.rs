@@ -4,19 +4,26 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::object::{Dict, Lexer, Object};
-use crate::source::Source;
+use super::object::{Dict, Halt, Lexer, Object};
+use crate::source::{Deadline, Source};
 use crate::{InspectError, Limits, Refusal};
 
 /// Compressed parts that become no more than this may be as regular as they like: 4 MiB.
 const FREE_OF_RATIO: u64 = 4 << 20;
 
-/// Where the bytes of a stream begin, when the word that says so comes after its dictionary.
-pub(crate) fn begins(bytes: &[u8], after_dict: usize) -> Option<usize> {
+/// Bytes in which the word that begins a stream stands, with its end of line.
+const WORD: usize = 64;
+
+/// Where the bytes of a stream begin, when the word that says so comes after its dictionary. [`Halt::Short`] while that is
+/// not yet to be seen, unless the bytes are `all` that there are.
+pub(crate) fn begins(bytes: &[u8], after_dict: usize, all: bool) -> Result<Option<usize>, Halt> {
     let mut lexer = Lexer::new(bytes, after_dict, 0);
-    lexer.skip_space();
+    lexer.skip_to_begin().map_err(Halt::Refused)?;
+    if !all && bytes.len() - lexer.at < WORD {
+        return Err(Halt::Short);
+    }
     if !lexer.word(b"stream") {
-        return None;
+        return Ok(None);
     }
     // A line's end belongs to the word; some writers have half of one, or spaces before it.
     let mut at = lexer.at;
@@ -29,7 +36,7 @@ pub(crate) fn begins(bytes: &[u8], after_dict: usize) -> Option<usize> {
     if bytes.get(at) == Some(&b'\n') {
         at += 1;
     }
-    Some(at)
+    Ok(Some(at))
 }
 
 /// The filters in their order. None where they stand elsewhere, or are something else.
@@ -64,6 +71,10 @@ pub(crate) fn object_stream(
         Object::Array(all) => all.iter().all(plain),
         one => plain(one),
     });
+    // Some readers pass what stands behind the word up to the end of its line; others read it.
+    if !matches!(source.at(data.saturating_sub(1), 1)?[..], [b'\r' | b'\n']) {
+        return Err(odd.into());
+    }
     let mut bytes = Vec::new();
     match filters(dict).as_deref() {
         _ if !all_plain => return Err(odd.into()),
@@ -75,8 +86,10 @@ pub(crate) fn object_stream(
             bytes = source.at(data, usize::try_from(end - data).unwrap_or(0))?;
         }
         Some([filter]) if is_flate(filter) => {
-            let reader = source.from(data)?;
-            inflate(reader, limits, limits.max_inflated_bytes, |part| bytes.extend_from_slice(part))?;
+            let deadline = source.deadline;
+            inflate(source.from(data)?, limits, deadline, limits.max_inflated_bytes, |part| {
+                bytes.extend_from_slice(part);
+            })?;
         }
         _ => return Err(odd.into()),
     }
@@ -87,11 +100,12 @@ pub(crate) fn object_stream(
 
 /// Undoes the compression, piece by piece, up to `most` bytes.
 pub(crate) fn inflate(
-    from: impl Read, limits: &Limits, most: u64, mut each: impl FnMut(&[u8]),
+    from: impl Read, limits: &Limits, deadline: Deadline, most: u64, mut each: impl FnMut(&[u8]),
 ) -> Result<u64, InspectError> {
     let mut decoder = ZlibDecoder::new(from);
     let mut part = [0; 16 << 10];
     loop {
+        deadline.check()?;
         let read = match decoder.read(&mut part) {
             Ok(0) => return Ok(decoder.total_out()),
             Ok(read) => read,

@@ -1,11 +1,17 @@
 //! JPEG: a chain of segments, then pixels, and with many telephones more pictures and films after the end.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use super::{Picture, check_size};
 use crate::source::{Piece, Source};
 use crate::{InspectError, Limits, Refusal, kind};
 
+/// Segments of one picture: 4,096. Colour profiles have 255 at most, and maps of depth in extended XMP some hundred; of the
+/// largest segments there are, no file has more than 3,200.
+const MOST_SEGMENTS: u32 = 4096;
+/// Bytes in which a marker is as a rule, and within which it has to be: fill bytes may come before it.
+const MARKER: usize = 16;
+const MOST_FILL: usize = 64 << 10;
 /// Scans of one picture: progressive ones have about ten. Each makes a decoder go through all pixels again.
 const MOST_SCANS: u32 = 100;
 const EXIF: &[u8] = b"Exif\0\0";
@@ -17,8 +23,12 @@ const ADOBE: &[u8] = b"Adobe";
 pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, InspectError> {
     let mut picture = Picture::new();
     picture.keep(0, 2);
-    let (mut position, mut scans) = (2, 0);
+    let (mut position, mut scans, mut segments) = (2, 0, 0);
     loop {
+        segments += 1;
+        if segments > MOST_SEGMENTS {
+            return Err(Refusal::Bomb.into());
+        }
         let (at, marker) = next_marker(source, position)?;
         // Fill bytes before a marker say nothing, and are left out.
         match marker {
@@ -76,20 +86,14 @@ pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, Insp
 
 /// Where the next marker stands, and which it is.
 fn next_marker(source: &mut Source, position: u64) -> Result<(u64, u8), InspectError> {
-    let mut reader = source.from(position)?.take(64 << 10);
-    let mut byte = [0];
-    let mut at = position;
-    let mut filled = false;
-    loop {
-        if reader.read(&mut byte)? == 0 {
-            return Err(Refusal::Truncated.into());
-        }
-        match byte[0] {
-            0xff => filled = true,
-            marker if filled => return Ok((at - 1, marker)),
-            _ => return Err(Refusal::Malformed("no marker where one belongs").into()),
-        }
-        at += 1;
+    let mut bytes = source.up_to(position, MARKER)?;
+    if bytes.iter().all(|byte| *byte == 0xff) {
+        bytes = source.up_to(position, MOST_FILL)?;
+    }
+    match bytes.iter().position(|byte| *byte != 0xff) {
+        None => Err(Refusal::Truncated.into()),
+        Some(0) => Err(Refusal::Malformed("no marker where one belongs").into()),
+        Some(at) => Ok((position + at as u64 - 1, bytes[at])),
     }
 }
 
@@ -147,10 +151,12 @@ fn application(picture: &mut Picture, marker: u8, at: u64, payload: &[u8]) -> Re
 
 /// Goes through the pixels up to the next marker that is none of theirs.
 fn end_of_scan(source: &mut Source, from: u64) -> Result<u64, InspectError> {
+    let deadline = source.deadline;
     let mut reader = source.from(from)?;
     let mut position = from;
     let mut after_ff = false;
     loop {
+        deadline.check()?;
         let window = reader.fill_buf()?;
         if window.is_empty() {
             return Err(Refusal::Truncated.into());

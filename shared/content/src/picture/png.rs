@@ -1,6 +1,6 @@
 //! PNG: a chain of chunks between a signature and `IEND`.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 use super::{Picture, check_size};
 use crate::source::{Piece, Source};
@@ -76,9 +76,13 @@ pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, Insp
 
 fn check_sum(source: &mut Source, from: u64, len: u64) -> Result<(), InspectError> {
     let mut sum = flate2::Crc::new();
-    let mut reader = source.from(from)?.take(len);
+    // Without a buffer of its own: there are many chunks, and most are short.
+    source.file.seek(SeekFrom::Start(from))?;
+    let deadline = source.deadline;
+    let mut reader = Read::by_ref(source.file).take(len);
     let mut buffer = [0; 16 << 10];
     loop {
+        deadline.check()?;
         match reader.read(&mut buffer)? {
             0 => break,
             read => sum.update(&buffer[..read]),
@@ -123,6 +127,7 @@ const PASSES: [(u32, u32, u32, u32); 7] =
 /// Gives every row as it comes out.
 pub(super) fn rows(source: &mut Source, limits: &Limits, mut each: impl FnMut(Row)) -> Result<(), InspectError> {
     let most = usize::try_from(limits.max_inflated_bytes).unwrap_or(usize::MAX);
+    let deadline = source.deadline;
     let mut decoder = png::Decoder::new_with_limits(source.from(0)?, png::Limits { bytes: most });
     decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -138,6 +143,7 @@ pub(super) fn rows(source: &mut Source, limits: &Limits, mut each: impl FnMut(Ro
     for &(x, y0, step, lines) in passes.iter().filter(|pass| pass.0 < width) {
         let mut y = y0;
         while y < height {
+            deadline.check()?;
             let row = reader.next_interlaced_row().map_err(bad)?;
             let row = row.ok_or(Refusal::Malformed("fewer rows than it says"))?;
             each(Row { samples: row.data(), channels, y, x, step });

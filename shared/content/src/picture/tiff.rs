@@ -30,13 +30,63 @@ const MOST_PARTS: u32 = 200_000;
 const MOST_PARTS_IN_ALL: usize = 400_000;
 /// Bytes of a value of another tag: colour profiles have some hundred thousand.
 const LARGEST_VALUE: u64 = 4 << 20;
+/// Bytes of a value that is held in memory whatever it is. Of longer ones only those that say where the pixels lie are.
+const SHORT_VALUE: u64 = 64;
+/// Bytes of all values of all pages that are held in memory: 8 MiB. The places and lengths of [`MOST_PARTS_IN_ALL`] parts
+/// have 3.2 MB.
+const MOST_VALUES: u64 = 8 << 20;
+/// Bytes that values may have beyond those of the file: writers may let all pages share a colour profile, which the copy
+/// has once for each of them.
+const MOST_SHARED: u64 = 8 << 20;
+/// Bytes between two parts that writers leave so that the next begins at an even place, and bytes of other gaps in all.
+const PADDING: u64 = 4;
+const MOST_GAPS: u64 = 64;
 
 struct Entry {
     tag: u16,
     kind: u16,
     count: u32,
-    /// As it lies in the file, in its order.
-    value: Vec<u8>,
+    value: Value,
+}
+
+enum Value {
+    /// As it is written in the file, in its order.
+    Held(Vec<u8>),
+    /// Where it lies.
+    Lies { at: u64, len: u64 },
+}
+
+/// What was read of all pages so far.
+#[derive(Default)]
+struct Used {
+    /// From where to where; in any order, and on top of one another as the file has it.
+    ranges: Vec<(u64, u64)>,
+    /// Bytes of values held in memory, and of all values.
+    held: u64,
+    values: u64,
+}
+
+impl Used {
+    fn add(&mut self, at: u64, len: u64) {
+        if len > 0 {
+            self.ranges.push((at, at + len));
+        }
+    }
+
+    /// Bytes up to `end` that nothing is made of, but for those that writers leave between parts.
+    fn gaps(mut self, end: u64) -> u64 {
+        self.ranges.sort_unstable();
+        self.ranges.push((end, end));
+        let (mut so_far, mut gaps) = (0, 0);
+        for (from, to) in self.ranges {
+            let gap = from.saturating_sub(so_far);
+            if gap > PADDING {
+                gaps += gap;
+            }
+            so_far = so_far.max(to);
+        }
+        gaps
+    }
 }
 
 pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, InspectError> {
@@ -44,9 +94,10 @@ pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, Insp
     let order = Order::of(&head).ok_or(Refusal::TypeUnknown)?;
     let mut next = u64::from(order.u32(&head, 4).unwrap_or(0));
     let mut picture = Picture::new();
-    let mut writer = Writer { order, at: 8, link: None, parts: 0, pieces: vec![] };
+    let mut writer = Writer { order, at: 8, link: None, parts: 0, pixels: 0, pieces: vec![] };
     writer.push(Piece::Write(head[..4].to_vec()), 0);
-    let (mut seen, mut pages, mut used) = (HashSet::new(), 0, 8);
+    let (mut seen, mut pages, mut used) = (HashSet::new(), 0, Used::default());
+    used.add(0, 8);
     while next != 0 {
         if !seen.insert(next) {
             return Err(Refusal::Malformed("pages in a circle").into());
@@ -64,26 +115,25 @@ pub(super) fn read(source: &mut Source, limits: &Limits) -> Result<Picture, Insp
             picture.orientation =
                 number(ORIENTATION).and_then(|it| u8::try_from(it).ok()).filter(|it| (1..=8).contains(it)).unwrap_or(1);
         }
-        used += writer.page(source, &entries)?;
+        writer.page(source, &entries, &mut used)?;
         next = after;
     }
     if pages == 0 {
         return Err(Refusal::Malformed("no page").into());
     }
     picture.pages = Some(pages);
-    // Writers leave single bytes between parts so that they begin at even places.
-    picture.removes |= source.len.saturating_sub(used) > 64 + 4 * writer.parts as u64;
+    picture.removes |= used.gaps(source.len) > MOST_GAPS;
     picture.pieces = writer.pieces;
     Ok(picture)
 }
 
 /// What of a directory is kept, and where the next one is.
 fn directory(
-    source: &mut Source, order: Order, at: u64, picture: &mut Picture, used: &mut u64,
+    source: &mut Source, order: Order, at: u64, picture: &mut Picture, used: &mut Used,
 ) -> Result<(Vec<Entry>, u64), InspectError> {
     let count = usize::from(order.u16(&source.at(at, 2)?, 0).unwrap_or(0));
     let bytes = source.at(at + 2, 12 * count + 4)?;
-    *used += 6 + 12 * count as u64;
+    used.add(at, 6 + 12 * count as u64);
     let mut entries = Vec::new();
     let mut before = 0;
     for entry in bytes[..12 * count].chunks_exact(12) {
@@ -109,12 +159,28 @@ fn directory(
         if len > LARGEST_VALUE {
             return Err(Refusal::Bomb.into());
         }
-        let len = usize::try_from(len).unwrap_or(0);
         let value = if len <= 4 {
-            entry[8..8 + len].to_vec()
+            Value::Held(entry[8..8 + usize::try_from(len).unwrap_or(0)].to_vec())
         } else {
-            *used += len as u64;
-            source.at(u64::from(order.u32(entry, 8).unwrap_or(0)), len)?
+            let at = u64::from(order.u32(entry, 8).unwrap_or(0));
+            if at + len > source.len {
+                return Err(Refusal::Truncated.into());
+            }
+            used.add(at, len);
+            used.values += len;
+            if used.values > source.len + MOST_SHARED {
+                return Err(Refusal::Bomb.into());
+            }
+            let is_of_parts = [STRIPS.0, STRIPS.1, TILES.0, TILES.1].contains(&tag);
+            if is_of_parts || len <= SHORT_VALUE {
+                used.held += len;
+                if used.held > MOST_VALUES {
+                    return Err(Refusal::Bomb.into());
+                }
+                Value::Held(source.at(at, usize::try_from(len).unwrap_or(0))?)
+            } else {
+                Value::Lies { at, len }
+            }
         };
         entries.push(Entry { tag, kind, count, value });
     }
@@ -123,9 +189,9 @@ fn directory(
 
 impl Entry {
     fn number(&self, order: Order, index: usize) -> Option<u32> {
-        match self.kind {
-            3 => order.u16(&self.value, 2 * index).map(u32::from),
-            4 => order.u32(&self.value, 4 * index),
+        match (self.kind, &self.value) {
+            (3, Value::Held(value)) => order.u16(value, 2 * index).map(u32::from),
+            (4, Value::Held(value)) => order.u32(value, 4 * index),
             _ => None,
         }
     }
@@ -139,6 +205,8 @@ struct Writer {
     /// Which piece is the link that waits for its address. First that in the header.
     link: Option<usize>,
     parts: usize,
+    /// Bytes that the pixels of all pages have.
+    pixels: u64,
     pieces: Vec<Piece>,
 }
 
@@ -153,16 +221,14 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, mut bytes: Vec<u8>) -> u64 {
-        let at = self.at;
-        bytes.resize(bytes.len().next_multiple_of(2), 0);
-        let len = bytes.len() as u64;
-        self.push(Piece::Write(bytes), len);
-        at
+    /// What comes next begins at an even place.
+    fn pad(&mut self) {
+        if self.at % 2 == 1 {
+            self.push(Piece::Write(vec![0]), 1);
+        }
     }
 
-    /// Gives how many bytes its pixels have.
-    fn page(&mut self, source: &Source, entries: &[Entry]) -> Result<u64, InspectError> {
+    fn page(&mut self, source: &Source, entries: &[Entry], used: &mut Used) -> Result<(), InspectError> {
         let order = self.order;
         let find = |tag| entries.iter().find(|it| it.tag == tag);
         let parts = [STRIPS, TILES].into_iter().find_map(|(at, len)| Some((find(at)?, find(len)?)));
@@ -174,7 +240,8 @@ impl Writer {
         if places.count > MOST_PARTS || self.parts > MOST_PARTS_IN_ALL {
             return Err(Refusal::Bomb.into());
         }
-        let (mut moved, mut bytes) = (Vec::new(), 0);
+        source.deadline.check()?;
+        let mut moved = Vec::new();
         for index in 0..places.count as usize {
             let (Some(place), Some(len)) = (places.number(order, index), lengths.number(order, index)) else {
                 return Err(Refusal::Malformed("pixels without their place").into());
@@ -184,37 +251,43 @@ impl Writer {
                 return Err(Refusal::Truncated.into());
             }
             moved.extend(order.of_u32(address(self.at)?));
-            bytes += len;
+            used.add(place, len);
+            self.pixels += len;
+            // Parts on top of one another, within a page or in many, would make the copy larger than the file, without end.
+            if self.pixels > source.len {
+                return Err(Refusal::Bomb.into());
+            }
             self.push(Piece::Copy { at: place, len }, len);
         }
-        // Parts on top of one another would make the copy larger than the file, without end.
-        if bytes > source.len {
-            return Err(Refusal::Bomb.into());
-        }
-        if self.at % 2 == 1 {
-            self.push(Piece::Write(vec![0]), 1);
-        }
-        self.directory(entries, places.tag, moved)?;
-        Ok(bytes)
+        self.pad();
+        self.directory(entries, places.tag, &moved)
     }
 
-    fn directory(&mut self, entries: &[Entry], places: u16, moved: Vec<u8>) -> Result<(), InspectError> {
+    fn directory(&mut self, entries: &[Entry], places: u16, moved: &[u8]) -> Result<(), InspectError> {
         let order = self.order;
         let count = u16::try_from(entries.len()).unwrap_or(u16::MAX);
         let mut directory = order.of_u16(count).to_vec();
         for entry in entries {
-            let (kind, value) = if entry.tag == places { (LONG, &moved) } else { (entry.kind, &entry.value) };
+            let kind = if entry.tag == places { LONG } else { entry.kind };
             directory.extend(order.of_u16(entry.tag));
             directory.extend(order.of_u16(kind));
             directory.extend(order.of_u32(entry.count));
-            if value.len() <= 4 {
-                let mut field = value.clone();
-                field.resize(4, 0);
-                directory.extend(field);
-            } else {
-                let at = self.write(value.clone());
-                directory.extend(order.of_u32(address(at)?));
-            }
+            let (piece, len) = match &entry.value {
+                Value::Lies { at, len } => (Piece::Copy { at: *at, len: *len }, *len),
+                Value::Held(value) => {
+                    let mut value = if entry.tag == places { moved.to_vec() } else { value.clone() };
+                    if value.len() <= 4 {
+                        value.resize(4, 0);
+                        directory.extend(value);
+                        continue;
+                    }
+                    let len = value.len() as u64;
+                    (Piece::Write(value), len)
+                }
+            };
+            directory.extend(order.of_u32(address(self.at)?));
+            self.push(piece, len);
+            self.pad();
         }
         let at = address(self.at)?;
         if let Some(link) = self.link {
