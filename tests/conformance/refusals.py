@@ -15,9 +15,8 @@ OTP = {("field-invalid", "code")}
 SENT_CODE = {("code-wrong", "code")}
 CREDENTIAL = {("field-invalid", "credential"), ("field-invalid", "ceremony")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
-# Codes of a list, types of files, titles in which something is not seen, and flags that are somebody else's to set.
-BYTES = {("field-invalid", "media_type")}
-SAID = {("field-invalid", "type"), ("field-invalid", "title")}
+# Titles in which something is not seen, and flags that are somebody else's to set.
+SAID = {("field-invalid", "title")}
 HIDDEN = {("field-invalid", f"hidden_from_{whom}") for whom in ("patient", "representatives", "professionals")}
 ALLOWED = {
     "GET /v1/practitioners": CURSOR | {("beyond-horizon", "free_on"), ("field-invalid", "radius_km")},
@@ -52,9 +51,9 @@ ALLOWED = {
                                ("range-too-long", "date"), ("range-reversed", "date")},
     "POST /v1/establishments/{id}/administrators": COLLEAGUE,
     "POST /v1/members/invitations": COLLEAGUE,
-    "GET /v1/documents": CURSOR | {("field-invalid", "type")},
-    "POST /v1/documents": KEY | BYTES | SAID | HIDDEN,
-    "POST /v1/documents/{id}/versions": KEY | BYTES,
+    "GET /v1/documents": CURSOR,
+    "POST /v1/documents": KEY | SAID | HIDDEN,
+    "POST /v1/documents/{id}/versions": KEY,
     "PATCH /v1/documents/{id}": SAID,
     "POST /v1/documents/{id}/visibility": HIDDEN,
     "GET /v1/documents/content/{token}": {("link-invalid", None)},

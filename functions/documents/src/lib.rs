@@ -55,7 +55,7 @@ struct Filter {
     /// Whose; without it, of all whom the caller acts for. Whoever works here says whose.
     patient: Option<PatientId>,
     /// `JDV_J07`: LOINC, or `TRE_A05`.
-    #[param(value_type = Option<String>, max_length = 40)]
+    #[param(inline)]
     r#type: Option<TypeCode>,
     /// Of this visit.
     appointment: Option<AppointmentId>,
@@ -108,7 +108,6 @@ async fn read(
 #[serde(deny_unknown_fields)]
 struct DocumentChange {
     /// `JDV_J07`: LOINC, or `TRE_A05`.
-    #[schema(value_type = Option<String>, max_length = 40)]
     r#type: Option<TypeCode>,
     /// One line; kept sealed.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]

@@ -16,7 +16,6 @@ pub(crate) struct Deposit {
     /// Whose; the caller's own record when not given.
     pub(crate) patient: Option<PatientId>,
     /// `JDV_J07`: LOINC, or `TRE_A05`.
-    #[schema(value_type = String, max_length = 40, example = "11488-4")]
     pub(crate) r#type: TypeCode,
     /// One line; kept sealed.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
@@ -26,12 +25,10 @@ pub(crate) struct Deposit {
     act_date: Date,
     /// ISO 639; French when not given.
     #[schema(value_type = Option<String>, pattern = "^[a-z]{2,3}$")]
-    #[serde(default)]
-    language: Language,
+    language: Option<Language>,
     /// The visit it belongs to.
     pub(crate) appointment: Option<AppointmentId>,
     /// What the file is: it is looked at, and refused if it is something else.
-    #[schema(value_type = String, example = "application/pdf", max_length = 100)]
     media_type: MediaType,
     /// Its length, at most 200 MiB.
     #[schema(value_type = u64, minimum = 1, maximum = 209_715_200)]
@@ -52,7 +49,6 @@ pub(crate) struct Deposit {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bytes {
     /// What the file is: it is looked at, and refused if it is something else.
-    #[schema(value_type = String, example = "application/pdf", max_length = 100)]
     pub(crate) media_type: MediaType,
     /// Its length, at most 200 MiB.
     #[schema(value_type = u64, minimum = 1, maximum = 209_715_200)]
@@ -103,7 +99,7 @@ impl Deposit {
     pub(crate) fn document(&self, target: &Target) -> Value {
         json!({
             "patient": target.patient, "type": self.r#type, "administrative": self.r#type.of().administrative,
-            "act_date": self.act_date, "language": self.language, "appointment": self.appointment,
+            "act_date": self.act_date, "language": self.language.clone().unwrap_or_default(), "appointment": self.appointment,
             "practitioner": target.practitioner, "site": target.site, "hidden_from_patient": self.hidden_from_patient,
             "hidden_from_representatives": self.hidden_from_representatives,
         })

@@ -111,6 +111,31 @@ impl From<MediaType> for String {
     }
 }
 
+/// Clients are told every word there is.
+#[cfg(feature = "openapi")]
+mod schema {
+    use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+    use utoipa::openapi::{RefOr, RefOr::T};
+
+    fn one_of(words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+        T(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into())
+    }
+
+    impl utoipa::PartialSchema for super::TypeCode {
+        fn schema() -> RefOr<Schema> {
+            one_of(super::TYPES.iter().map(|it| it.code))
+        }
+    }
+    impl utoipa::ToSchema for super::TypeCode {}
+
+    impl utoipa::PartialSchema for super::MediaType {
+        fn schema() -> RefOr<Schema> {
+            one_of(super::MEDIA_TYPES.into_iter())
+        }
+    }
+    impl utoipa::ToSchema for super::MediaType {}
+}
+
 /// How a version of a document stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -75,7 +75,7 @@ impl From<Sha256> for String {
 
 /// Length of a file, 1 to [`super::MAX_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
+#[serde(try_from = "f64", into = "u64")]
 pub struct Size(u64);
 
 impl Size {
@@ -89,6 +89,18 @@ impl TryFrom<u64> for Size {
     type Error = &'static str;
     fn try_from(bytes: u64) -> Result<Self, &'static str> {
         if (1..=super::MAX_BYTES).contains(&bytes) { Ok(Self(bytes)) } else { Err("size") }
+    }
+}
+
+/// In JSON `7.0` is a whole number, too (JSON Schema 2020-12 §6.1.1).
+impl TryFrom<f64> for Size {
+    type Error = &'static str;
+    fn try_from(bytes: f64) -> Result<Self, &'static str> {
+        if bytes.fract() != 0.0 || !(0.0..=9e15).contains(&bytes) {
+            return Err("size");
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number below 2^53")]
+        Self::try_from(bytes as u64)
     }
 }
 
