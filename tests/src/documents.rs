@@ -180,6 +180,10 @@ async fn the_practitioner_deposits_a_letter_and_those_who_may_read_it() {
         "{refused:?}"
     );
     assert!(lines.iter().any(|line| line["event"] == "document.content" && line["who"]["kind"] == "you"));
+    let of_documents =
+        lines.iter().filter(|line| line["event"] == "document.read" || line["event"] == "document.content");
+    assert!(of_documents.clone().all(|line| line["document"] == *id), "which document: {lines:?}");
+    assert!(of_documents.count() > 2);
 
     // The separated father, who has no right to documents, cannot, and was not told.
     assert_eq!(read(&father, &id).await.problem(404), "not-found");
@@ -347,7 +351,8 @@ pub async fn walk(app: &App) {
     mother.post(&path, &json!({"hidden_from_professionals": true})).await.expect(200);
     practitioner.post(&format!("/v1/documents/{id}/withdrawal"), &json!({})).await.expect(200);
     let large = json!({"size_bytes": 60 << 20});
-    open(&practitioner, &with(report(&child, "text/plain", b"x"), large)).await.expect(201);
+    let large = open(&practitioner, &with(report(&child, "text/plain", b"x"), large)).await.expect(201);
+    complete(&practitioner, large["document"]["id"].as_str().unwrap()).await.problem(409);
     let choice = json!({"practitioner": App::practitioner("nolwenn-le-bihannic")});
     mother.post(&format!("/v1/patients/{child}/attending-physician"), &choice).await.expect(200);
     let operator = app.staff("operator").await;

@@ -26,6 +26,8 @@ select jsonb_build_object(
     'name', professional_name(concerned.actor_id, concerned.role, concerned.establishment_id),
     'person', person_of_account(concerned.actor_id),
     'relation', guardianship.relation, 'establishment', establishment.name, 'emergency', concerned.emergency,
+    -- Lines of documents that are kept from the reader are not among these.
+    'document', (select document.id from audit join document on document.id = audit.object_id where audit.seq = concerned.seq),
     'patient', mine.id, 'patient_person', sealed_person(mine.id))
 from concerned
 join mine on mine.id = concerned.concerns

@@ -5,7 +5,7 @@ mod words;
 use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
-use domain::ids::PatientId;
+use domain::ids::{DocumentId, PatientId};
 use domain::zone::Zone;
 use futures_util::future::try_join_all;
 use runtime::page::{Limit, Page, cursor, parse_cursor};
@@ -70,6 +70,7 @@ struct Line {
     emergency: bool,
     /// The actor's own file, for those the directory does not name.
     person: Option<SealedPerson>,
+    document: Option<DocumentId>,
     patient: PatientId,
     patient_person: Option<SealedPerson>,
     #[serde(skip)]
@@ -94,6 +95,8 @@ struct Access {
     why: String,
     /// Whether a professional looked without a care relation, in an emergency.
     emergency: bool,
+    /// Which document, where it was one: `GET /v1/documents/{id}` says which.
+    document: Option<DocumentId>,
     /// Whose record.
     patient: PatientId,
     /// The patient's name.
@@ -166,6 +169,7 @@ impl Line {
             event: self.event,
             outcome: self.outcome,
             emergency: self.emergency,
+            document: self.document,
             patient: self.patient,
             patient_name: self.patient_name,
         }

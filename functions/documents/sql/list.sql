@@ -11,12 +11,17 @@ with patients as materialized (
           and in_force(g, ($1::jsonb ->> 'at')::timestamptz)
     ) candidate
 ), seen as (
-    select d.* from patients join document d on d.patient_id = patients.id
-    where document_reached($1::jsonb, patients.rights, d)
-      and ($3::text is null or d.type_code = $3::text)
-      and ($4::uuid is null or d.appointment_id = $4::uuid)
-      and ($6::text is null or (d.act_date, d.id) < ($6::text::date, $7::uuid))
-    order by d.act_date desc, d.id desc
+    select of_one.* from patients cross join lateral (
+        -- In the order of the index: who has thousands is asked for no more than a page.
+        select d.* from document d
+        where d.patient_id = patients.id and document_reached($1::jsonb, patients.rights, d)
+          and ($3::text is null or d.type_code = $3::text)
+          and ($4::uuid is null or d.appointment_id = $4::uuid)
+          and ($6::text is null or (d.act_date, d.id) < ($6::text::date, $7::uuid))
+        order by d.act_date desc, d.id desc
+        limit $5::int8
+    ) of_one
+    order by of_one.act_date desc, of_one.id desc
     limit $5::int8
 ), recorded as (
     insert into trace

@@ -19,7 +19,7 @@ const VISIBILITY: Statement<DocumentRow> = statement!("visibility");
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VisibilityWish {
-    /// For the practitioner who deposited it: false once it was announced.
+    /// For the practitioner who deposited it: false once it was announced, for good.
     hidden_from_patient: Option<bool>,
     /// For the minor, and the practitioner who deposited it: whether those who act for the minor never see it.
     hidden_from_representatives: Option<bool>,
@@ -53,6 +53,12 @@ fn allowed(wish: &VisibilityWish, current: &Current, role: Role) -> Result<(), P
     let author = role == Role::Practitioner && current.document.mine;
     if wish.hidden_from_patient.is_some() && !author {
         return invalid("hidden_from_patient", "practitioners-only");
+    }
+    if wish.hidden_from_patient == Some(true)
+        && !current.document.hidden_from_patient
+        && current.document.shown.is_some()
+    {
+        return invalid("hidden_from_patient", "announced");
     }
     if wish.hidden_from_representatives.is_some() && !current.secrecy {
         return invalid("hidden_from_representatives", "secrecy-only");

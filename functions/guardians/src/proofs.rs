@@ -28,7 +28,7 @@ const DECIDE: Statement<GuardianRow> = statement!("decide");
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProof {
     proof: Proof,
-    /// The document in the record, once documents are kept there: none can be given before.
+    /// The document in the record that shows it.
     reference: Option<Uuid>,
 }
 

@@ -1,7 +1,8 @@
 -- The bytes are there: they are to be looked at. Once; whoever comes again changes nothing.
 -- $1 who   $2 document   $3 version
 with completed as (
-    update document_version v set state = 'checking', completed_at = ($1::jsonb ->> 'at')::timestamptz
+    update document_version v set state = 'checking', completed_at = ($1::jsonb ->> 'at')::timestamptz, lease = null,
+        lease_until = null
     from document d
     where v.document_id = $2::uuid and v.number = $3::int8 and v.state = 'awaiting_upload'
       and d.id = v.document_id and d.author_id = ($1::jsonb ->> 'account')::uuid and d.withdrawn_at is null

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::SignedDuration;
 use domain::document::State as Stands;
 use domain::ids::{DocumentId, PatientId};
 use runtime::documents::{Document, DocumentRow, content_hash, object_key, seal_title, seal_upload};
@@ -33,6 +34,24 @@ const TARGET_VERSION: Statement<TargetVersion> = statement!("target_version");
 const OPEN: Statement<Opened> = statement!("open");
 const UPLOAD: Statement<UploadRow> = statement!("upload");
 const COMPLETE: Statement<Value> = statement!("complete");
+const ARRIVING_NOW: Statement<Taken> = statement!("arriving");
+const NOT_ARRIVED: Statement<Value> = statement!("not_arrived");
+
+/// One who completes and was killed delays the next by no more.
+const ARRIVING: SignedDuration = SignedDuration::from_secs(30);
+/// How often, and after how long, somebody who completes at the same time looks again: seven seconds in all.
+const TURNS: u32 = 35;
+const TURN: std::time::Duration = std::time::Duration::from_millis(200);
+
+#[derive(Debug, Deserialize)]
+struct Taken {
+    taken: i64,
+}
+
+/// The other one takes long.
+#[derive(Debug, thiserror::Error)]
+#[error("the parts of an upload are still being put together")]
+struct StillArriving;
 
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new()
@@ -157,12 +176,25 @@ async fn complete(
 ) -> Result<Json<Document>, Problem> {
     let who = actor.who(ctx.now());
     let mut row = own(&ctx, who.clone(), id).await?;
-    if row.state == Stands::AwaitingUpload {
-        arrived(&ctx, &row).await?;
-        ctx.db.optional(&COMPLETE, params![who.clone(), id.as_uuid(), i64::from(row.number)]).await?;
-        row = own(&ctx, who, id).await?;
+    let version = i64::from(row.number);
+    for _ in 0..TURNS {
+        if row.state != Stands::AwaitingUpload {
+            return Ok(Json(row.document.view(&ctx.keys, lang).await?));
+        }
+        let (lease, now) = (Uuid::now_v7(), ctx.now());
+        let until = now + ARRIVING;
+        if ctx.db.one(&ARRIVING_NOW, params![id.as_uuid(), version, lease, now, until]).await?.taken == 0 {
+            // Somebody else makes one file of the parts: how that ends is the answer to both.
+            runtime::pace::sleep(TURN).await;
+        } else if let Err(problem) = arrived(&ctx, &row).await {
+            ctx.db.one(&NOT_ARRIVED, params![id.as_uuid(), version, lease]).await?;
+            return Err(problem);
+        } else {
+            ctx.db.optional(&COMPLETE, params![who.clone(), id.as_uuid(), version]).await?;
+        }
+        row = own(&ctx, who.clone(), id).await?;
     }
-    Ok(Json(row.document.view(&ctx.keys, lang).await?))
+    Err(Problem::new(Kind::Unavailable).because(StillArriving))
 }
 
 /// The latest upload of a document that the caller deposited.
@@ -205,6 +237,7 @@ async fn opened(ctx: &Ctx, lang: Lang, outcome: Opened) -> Result<(StatusCode, J
 }
 
 async fn view(ctx: &Ctx, lang: Lang, row: UploadRow) -> Result<Upload, Problem> {
-    let upload = if row.state == Stands::AwaitingUpload { Some(requests(ctx, &row).await?) } else { None };
+    let waits = row.state == Stands::AwaitingUpload && row.document.state() != Stands::Withdrawn;
+    let upload = if waits { Some(requests(ctx, &row).await?) } else { None };
     Ok(Upload { version: row.number, document: row.document.view(&ctx.keys, lang).await?, upload })
 }

@@ -185,7 +185,8 @@ pub fn byte_range(header: Option<&str>, length: u64) -> Result<Option<(u64, u64)
     let Some((from, to)) = header.and_then(|it| it.strip_prefix("bytes=")).and_then(|it| it.split_once('-')) else {
         return Ok(None);
     };
-    let number = |text: &str| text.trim().parse::<u64>().ok();
+    // `parse` takes a sign, which RFC 9110 does not.
+    let number = |text: &str| text.trim().parse::<u64>().ok().filter(|_| !text.contains('+'));
     let range = match (number(from), number(to)) {
         (Some(from), Some(to)) if from <= to => (from, to.saturating_add(1).min(length)),
         (Some(from), None) if to.trim().is_empty() => (from, length),

@@ -6,7 +6,9 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use tokio::time::{sleep, timeout};
 
 #[cfg(target_family = "wasm")]
-pub(crate) use crate::host::spin::{sleep, timeout};
+pub use crate::host::spin::sleep;
+#[cfg(target_family = "wasm")]
+pub(crate) use crate::host::spin::timeout;
 
 /// Work that outlives who waits for it: it is waited for so long, and then goes on by itself. None when it does, or came to no
 /// end.

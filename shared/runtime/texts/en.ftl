@@ -86,6 +86,7 @@ invalid-media-type = Files of this type are not taken: PDF, JPEG, PNG, WebP, TIF
 invalid-document-type = This type of document is not known.
 invalid-language = A language code of ISO 639 such as “fr” is expected.
 invalid-practitioners-only = That is for the practitioner who deposited the document to decide.
+invalid-announced = The patient could see this document already: it cannot be hidden from them any more.
 invalid-secrecy-only = That is for the minor, or the practitioner who deposited the document, to decide.
 invalid-patients-only = That is for the patient, or who acts for them, to decide.
 invalid-too-young = An account of one’s own can be opened from the age of 15.

@@ -86,6 +86,7 @@ invalid-media-type = Ce type de fichier n’est pas accepté : PDF, JPEG, PNG, W
 invalid-document-type = Ce type de document n’est pas connu.
 invalid-language = Un code de langue ISO 639 comme « fr » est attendu.
 invalid-practitioners-only = C’est au praticien qui a déposé le document d’en décider.
+invalid-announced = Le patient a déjà pu voir ce document : il ne peut plus lui être caché.
 invalid-secrecy-only = C’est au mineur, ou au praticien qui a déposé le document, d’en décider.
 invalid-patients-only = C’est au patient, ou à qui agit pour lui, d’en décider.
 invalid-too-young = Un compte personnel s’ouvre à partir de 15 ans.

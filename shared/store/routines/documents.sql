@@ -11,10 +11,20 @@ create or replace function document_rights(who jsonb, to_do text, of_patient uui
     from (select exists (select from patient where id = of_patient and wrapped_key is not null) as is) there
 $$;
 
+-- Whether a professional deposited it there, in that capacity: they can announce it, correct it and take it back also when no
+-- visit makes a care relation any more; but not over a block, nor when the patient's key is gone.
+create or replace function document_own(who jsonb, d document) returns boolean language sql stable as $$
+    select who ->> 'role' <> 'patient' and d.author_id = (who ->> 'account')::uuid and d.author_role = who ->> 'role'
+       and d.establishment_id = (who ->> 'establishment')::uuid
+       and not coalesce(blocked(d.patient_id, d.practitioner_id, (who ->> 'at')::timestamptz), false)
+       and exists (select from patient where id = d.patient_id and wrapped_key is not null)
+$$;
+
 -- Whether those rights reach a document, in the order of the decision (CSP art. R. 1111-43, L. 1111-5): a block has ended the
 -- rights of a professional before; then what its author has not announced, what a minor keeps, what the patient masks.
 create or replace function document_reached(who jsonb, rights jsonb, d document) returns boolean language sql stable as $$
-    select case when d.administrative then (rights ->> 'administrative')::boolean else (rights ->> 'medical')::boolean end
+    select (case when d.administrative then (rights ->> 'administrative')::boolean else (rights ->> 'medical')::boolean end
+            or document_own(who, d))
        and d.purged_at is null
        and case
         when who ->> 'role' = 'patient' then

@@ -30,6 +30,11 @@ fn letter_that_opens(entry: &str) -> Vec<u8> {
     text.replacen(catalogue, &with, 1).into_bytes()
 }
 
+/// The letter, revised by that.
+fn trailing(end: &[u8]) -> Vec<u8> {
+    [&letter("Bonjour")[..], end].concat()
+}
+
 /// A PNG that says it is that large (PNG §11.2.2), and holds nothing of it.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let chunk = |name: &[u8], body: &[u8]| {
@@ -85,6 +90,18 @@ async fn what_is_not_what_it_says_or_could_act_or_burst_is_refused_with_its_reas
             "a letter with a script",
             "application/pdf",
             letter_that_opens("/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>"),
+            "active_content",
+        ),
+        (
+            "a letter whose last table brings a catalogue of its own",
+            "application/pdf",
+            trailing(b"trailer\n<< /Size 6 /Root << /Type /Catalog /Pages 2 0 R >> >>\nstartxref\n9\n%%EOF\n"),
+            "malformed",
+        ),
+        (
+            "a letter whose last table has a script",
+            "application/pdf",
+            trailing(b"trailer %x\n<< /Root 1 0 R /A << /S /JavaScript /JS (a) >> >>\nstartxref\n9\n%%EOF\n"),
             "active_content",
         ),
         (

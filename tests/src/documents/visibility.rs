@@ -60,6 +60,8 @@ async fn what_is_not_announced_yet_is_kept_from_the_patients_side() {
     read(&mother, &id).await.expect(200);
     app.settle().await;
     assert_eq!(documents(&app), 1, "it is there from now on");
+    let again = practitioner.post(&path, &json!({"hidden_from_patient": true})).await;
+    assert_eq!((again.problem(422), &again.body["field"]), ("field-invalid", &json!("hidden_from_patient")));
     // Masked and shown again: she knows of it.
     for masked in [true, false] {
         mother.post(&path, &json!({"hidden_from_professionals": masked})).await.expect(200);

@@ -58,8 +58,11 @@ pub(crate) fn scan(source: &mut Source, limits: &Limits) -> Result<Scan, Inspect
                 match *word {
                     "startxref" => scan.tables += 1,
                     "trailer" => {
-                        if let Some((Object::Dict(dict), _)) = scan.object(source, &window, after, position, limits)? {
-                            scan.trailer(&dict)?;
+                        if let Some((object, _)) = scan.object(source, &window, after, position, limits)? {
+                            judge(&object, false, &mut scan.seen).map_err(Refusal::ActiveContent)?;
+                            if let Object::Dict(dict) = &object {
+                                scan.trailer(dict)?;
+                            }
                         }
                     }
                     _ if window[..at].ends_with(b"end") => {}
@@ -182,8 +185,11 @@ impl Scan {
         if !matches!(dict.get("Encrypt"), None | Some(Object::Null)) {
             return Err(Refusal::Encrypted);
         }
-        if let Some(Object::Reference(root)) = dict.get("Root") {
-            self.root = Some(*root);
+        match dict.get("Root") {
+            Some(Object::Reference(root)) => self.root = Some(*root),
+            None | Some(Object::Null) => {}
+            // It has to be a reference (ISO 32000-2 §7.5.5), and some readers take what stands there for the catalogue.
+            Some(_) => return Err(Refusal::Malformed("a catalogue within a trailer")),
         }
         Ok(())
     }

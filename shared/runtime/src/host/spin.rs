@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, select};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-pub(crate) use spin_sdk::time::sleep;
+pub use spin_sdk::time::sleep;
 use spin_sdk::variables;
 use tower::ServiceExt as _;
 
