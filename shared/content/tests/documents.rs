@@ -199,6 +199,44 @@ fn no_distance_hides_the_stream_of_an_object_stream() {
 }
 
 #[test]
+fn a_link_leads_to_a_page_a_letter_or_a_telephone_and_nowhere_else() {
+    let link = |uri: &str| pdf(&letter_with(&format!("/Annots[<</Subtype/Link/A<</S/URI/URI {uri}>>>>]"), &[]));
+    for fine in [
+        "(https://sante.fr)",
+        "(HTTP://sante.fr:80/a)",
+        "(mailto:a@b.fr)",
+        "(tel:+33100000000)",
+        "(www.sante.fr)",
+        "(page?at=12:30)",
+        "(#fin)",
+        "<68747470733a2f2f61>",
+        "()",
+    ] {
+        assert!(link(fine).is_ok(), "{fine}");
+    }
+    for refused in [
+        "(file:///c:/calc.exe)",
+        "(javascript:alert\\(1\\))",
+        "(java\nscript:a)",
+        "( JavaScript:a)",
+        "(java\\163cript:a)",
+        "(\\\\\\\\evil\\\\x)",
+        "<6a6176617363726970743a61>",
+        "<feff006a>",
+        "7 0 R",
+        "(ms-settings:a)",
+        "(c:\\\\x.exe)",
+    ] {
+        assert!(matches!(link(refused), Err(Refusal::ActiveContent(_))), "{refused}");
+    }
+    for object in
+        ["<</S/Thread/F(\\\\\\\\evil)>>", "<</Type/Filespec/FS/URL/F(http://evil)>>", "<</Ref<</F(x.pdf)/Page 0>>>>"]
+    {
+        assert!(pdf(&letter_with("", &[object.as_bytes().to_vec()])).is_err(), "{object}");
+    }
+}
+
+#[test]
 fn what_only_looks_active_is_taken() {
     for object in [
         &b"(a text on /JavaScript and /Launch)"[..],
