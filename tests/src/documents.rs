@@ -313,6 +313,13 @@ async fn a_link_is_for_a_session_that_lives_and_for_two_minutes() {
         assert_eq!(part.headers["content-range"], format!("bytes {from}-{}/700000", until - 1));
     }
     assert_eq!(follow(&app.nobody(), &made, Some("bytes=700000-")).await.problem(416), "range-not-satisfiable");
+    // Of another version it is no range that is wanted, but all of this one.
+    let tag = whole.headers["etag"].to_str().unwrap();
+    for (tag, status) in [(tag, 206), ("\"another\"", 200)] {
+        let request = app.nobody().request(Method::GET, made["url"].as_str().unwrap()).header("range", "bytes=0-9");
+        let answer = app.nobody().send(request.header("if-range", tag).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{tag}");
+    }
     // A token that comes with it is of that session, or it is nobody's.
     assert_eq!(follow(&mother, &made, None).await.status, 200);
     assert_eq!(follow(&practitioner, &made, None).await.problem(422), "link-invalid");

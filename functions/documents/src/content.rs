@@ -50,6 +50,13 @@ struct Content {
     wrapped_key: Option<String>,
 }
 
+impl Content {
+    /// What these bytes are called by who has them: they never change.
+    fn tag(&self) -> String {
+        format!("\"{}-{}-{}\"", self.document, self.version, self.part.name())
+    }
+}
+
 /// Which bytes of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -134,7 +141,9 @@ pub(crate) async fn content(
     }
     let actor = Actor::in_session(&ctx, of.account, of.session, (request, address)).await?.ok_or_else(invalid)?;
     let content = ctx.db.optional(&CONTENT, params![actor.who(now), link]).await?.ok_or_else(invalid)?;
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    // A version that came since is another answer: what was begun is not gone on with (RFC 9110 §13.1.5).
+    let same = headers.get(header::IF_RANGE).is_none_or(|tag| tag.as_bytes() == content.tag().as_bytes());
+    let range = headers.get(header::RANGE).filter(|_| same).and_then(|range| range.to_str().ok());
     let range = byte_range(range, content.clear_bytes);
     let range = range.map_err(|_| Problem::new(Kind::RangeNotSatisfiable))?;
     answer(&ctx, content, range).await
@@ -146,13 +155,14 @@ async fn answer(ctx: &Ctx, content: Content, range: Option<(u64, u64)>) -> Resul
     let place = place(content.document, content.version, content.part.name());
     let key = data_key(&ctx.keys, content.patient, wrapped, place, &content.object_key).await?;
     let (from, until) = range.unwrap_or((0, length));
-    let bytes = read_sealed(ctx.objects()?, content.key, key, length, from..until).await?;
+    let bytes = read_sealed(ctx.objects()?, content.key.clone(), key, length, from..until).await?;
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = (status, Body::from_stream(bytes)).into_response();
     let headers = response.headers_mut();
     let text = |text: String| HeaderValue::try_from(text).map_err(Problem::internal);
     headers.insert(header::CONTENT_TYPE, text(content.media_type.clone())?);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(until - from));
+    headers.insert(header::ETAG, text(content.tag())?);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_SECURITY_POLICY, SANDBOX);
     headers.insert(header::CONTENT_DISPOSITION, text(disposition(content.part, &title, &content.media_type))?);
