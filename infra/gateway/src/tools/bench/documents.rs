@@ -19,6 +19,7 @@ use runtime::host::StartError;
 use runtime::keys::stream::{CHUNK, DataKey};
 use runtime::keys::{Keys, OwnerKey};
 use runtime::objects::{Objects, PIECE, STAGING, write_sealed};
+use runtime::seals::hex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -434,8 +435,4 @@ fn openssl() -> Option<f64> {
     let text = String::from_utf8(output.stdout).ok()?;
     let figure: f64 = text.lines().last()?.split_whitespace().last()?.strip_suffix('k')?.parse().ok()?;
     Some(figure * 1000.0 / f64::from(1 << 20))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
