@@ -55,15 +55,24 @@ spin-manifest:
     cargo run --quiet --package gateway -- spin-manifest > infra/spin/spin.toml.new
     mv infra/spin/spin.toml.new infra/spin/spin.toml
 
+# The addresses that providers of text messages are to call; PUBLIC_URL and CARNET_LOOKUP_KEY say for which installation.
+sms-callbacks:
+    @{{ gateway }} sms-callbacks
+
+# Write events/asyncapi.yaml from the schemas of the events and the manifests.
+asyncapi:
+    cargo run --quiet --package gateway -- asyncapi > events/asyncapi.yaml.new
+    mv events/asyncapi.yaml.new events/asyncapi.yaml
+
 # The contract of the database and the main job under the real Spin, 4.1 or newer, which must be in PATH.
 test-spin:
     tools/spin.sh test
 
-# The measures, as JSON and a table; just bench runtimes: the same on each runtime; just bench documents: from a file to where it is seen.
+# The measures, as JSON and a table; just bench runtimes: the same on each runtime; just bench documents: from a file to where it is seen; just bench notices: 100,000 reminders due at one minute.
 bench *OPTIONS:
     if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; tools/wasm.sh search; tools/wasm.sh appointments book; command -v spin >/dev/null || cargo build --release --package spin-host; fi
     [ "${1:-}" = runtimes ] || cargo build --release --package gateway --package fn-search --package fn-book
-    case "${1:-}" in runtimes | documents) only=$1; shift; set -- "$@" practitioners=2000 appointments=100000 only="$only" ;; esac; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
+    case "${1:-}" in runtimes | documents | notices) only=$1; shift; set -- "$@" practitioners=2000 appointments=100000 only="$only" ;; esac; CARNET_ENV=development exec "${CARGO_TARGET_DIR:-target}/release/gateway" bench "$@"
 
 # Synthetic data: just seed practitioners=10000 appointments=1000000
 seed *COUNTS:

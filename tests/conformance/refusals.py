@@ -46,6 +46,8 @@ ALLOWED = {
     "POST /v1/second-factors/passkeys": CREDENTIAL,
     # Of an account or of an address, one of the two.
     "POST /v1/second-factors/reset": {("field-missing", "account"), ("field-invalid", "account")},
+    # Only a browser knows where it is reached.
+    "POST /v1/push-subscriptions": {("field-invalid", name) for name in ("endpoint", "keys.p256dh", "keys.auth")},
     "GET /v1/me/access-log": CURSOR | DATES,
     "GET /v1/audit": CURSOR | {("field-invalid", "date[0]"), ("field-invalid", "date[1]"), ("field-invalid", "date"),
                                ("range-too-long", "date"), ("range-reversed", "date")},

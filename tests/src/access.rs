@@ -33,6 +33,7 @@ struct Case {
     visit: Uuid,
     member: Uuid,
     claim: Uuid,
+    webhook: Uuid,
     /// Administrative, and medical.
     documents: [Uuid; 2],
 }
@@ -137,7 +138,7 @@ async fn everybody(app: &App) -> Vec<Someone> {
 /// of staff and a claim that nobody else has.
 async fn case(app: &App, everybody: &[Someone]) -> Case {
     let of = |name: &str| everybody.iter().find(|it| it.name == name).unwrap().person.clone();
-    let [child, visit, past, member, claim, form, letter] = [(); 7].map(|()| Uuid::now_v7());
+    let [child, visit, past, member, claim, webhook, form, letter] = [(); 8].map(|()| Uuid::now_v7());
     let identity = runtime::people::Identity {
         given_name: "Noé".into(),
         family_name: "Exemple".into(),
@@ -153,6 +154,9 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
         let title = runtime::documents::seal_title(keys, patient, Some(&key), named, "Titre").await.unwrap();
         titled.push(json!({"id": document, "title": title, "type": code, "administrative": administrative}));
     }
+    let named = domain::ids::WebhookId::from_uuid(webhook);
+    let secret = runtime::webhooks::Secret::generate().unwrap();
+    let (secret_key, secret) = secret.sealed(&app.gateway.ctx.keys, named).await.unwrap();
     let emergency = of("practitioner in an emergency");
     // The same person is the patient in every case: an account is linked to one file at a time.
     let family = [
@@ -169,7 +173,8 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
     let rows = json!({"child": child, "key": key, "identity": identity, "visit": visit, "past": past, "member": member, "claim": claim, "bonds": bonds,
         "other": Uuid::now_v7(), "visited": id("practitioner", VISITED), "shut_out": id("practitioner", SHUT_OUT),
         "site": id("site", "pentes"), "site_of_past": id("site", "croix-rousse"), "here": id("establishment", HERE),
-        "account": emergency.account, "establishment": emergency.establishment, "patient": of("the patient").account, "documents": titled});
+        "account": emergency.account, "establishment": emergency.establishment, "patient": of("the patient").account, "documents": titled,
+        "webhook": webhook, "secret_key": secret_key, "secret": secret});
     for sql in CASE {
         sqlx::query(*sql).bind(&rows).execute(app.pool()).await.unwrap();
     }
@@ -204,6 +209,7 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
         visit,
         member,
         claim,
+        webhook,
         documents: [form, letter],
     }
 }
@@ -223,6 +229,9 @@ const CASE: &[&str] = &[
      from (values (($1 ->> 'visit')::uuid, ($1 ->> 'visited')::uuid, ($1 ->> 'site')::uuid, '2026-09-01'::timestamptz),
                   (($1 ->> 'past')::uuid, ($1 ->> 'shut_out')::uuid, ($1 ->> 'site_of_past')::uuid, '2026-01-15')) as v (id, practitioner, site, starts)
      join lateral (select id from reason where practitioner_id = v.practitioner order by position limit 1) reason on true",
+    "insert into notice (id, appointment_id, kind, recipient_kind, recipient_id, channel, version, starts_at, establishment_id, planned_at)
+     select id, id, 'confirmation', 'account', ($1 ->> 'patient')::uuid, 'letter', 1, starts_at, ($1 ->> 'here')::uuid, created_at
+     from appointment where id = ($1 ->> 'visit')::uuid",
     "insert into block (patient_id, practitioner_id, since) select ($1 ->> 'child')::uuid, ($1 ->> 'shut_out')::uuid, '2026-01-20'",
     "insert into emergency_access (id, account_id, patient_id, establishment_id, reason, since, until)
      select gen_random_uuid(), ($1 ->> 'account')::uuid, ($1 ->> 'child')::uuid, ($1 ->> 'establishment')::uuid, '-', '2026-03-01', '2026-03-03'",
@@ -232,6 +241,10 @@ const CASE: &[&str] = &[
     "insert into attachment (membership_id, practitioner_id, since) select ($1 ->> 'member')::uuid, ($1 ->> 'visited')::uuid, '2020-01-01'",
     "insert into professional (id, account_id, practitioner_id, profession, state, applied_at)
      select ($1 ->> 'claim')::uuid, ($1 ->> 'other')::uuid, ($1 ->> 'shut_out')::uuid, 'SM54', 'pending', '2020-01-01'",
+    "delete from webhook",
+    "insert into webhook (id, establishment_id, url, description, events, state, wrapped_key, secret, created_by, created_at)
+     select ($1 ->> 'webhook')::uuid, ($1 ->> 'here')::uuid, 'https://127.0.0.1/', '', '{appointment.booked.v1}', 'unverified',
+            $1 ->> 'secret_key', $1 ->> 'secret', ($1 ->> 'other')::uuid, '2026-01-15'",
     "insert into document (id, patient_id, type_code, administrative, title, act_date, language, author_id, author_role, practitioner_id, establishment_id, created_at)
      select d.id, ($1 ->> 'child')::uuid, d.type, d.administrative, d.title, '2026-01-15', 'fr', ($1 ->> 'other')::uuid, 'practitioner', ($1 ->> 'visited')::uuid, ($1 ->> 'here')::uuid, '2026-01-15'
      from jsonb_to_recordset($1 -> 'documents') as d (id uuid, type text, administrative boolean, title text)",
@@ -258,12 +271,20 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             | "/v1/me"
             | "/v1/members"
             | "/v1/me/access-log"
+            | "/v1/me/notice-preferences"
+            | "/v1/me/notices"
+            | "/v1/letters"
+            | "/v1/notice-statistics"
+            | "/v1/notice-templates"
             | "/v1/accounts/me"
             | "/v1/sessions"
             | "/v1/second-factors"
+            | "/v1/push-subscriptions"
             | "/v1/professionals"
             | "/v1/documents"
-            | "/v1/guardianship-proofs",
+            | "/v1/calendar-feeds"
+            | "/v1/guardianship-proofs"
+            | "/v1/webhooks",
         ) => (None, template.to_owned(), Value::Null),
         ("GET", "/v1/audit") => (None, format!("{template}?date=ge2026-03-01&date=le2026-03-02"), Value::Null),
         ("DELETE", "/v1/holds/{id}") => (None, named(Uuid::nil()), Value::Null),
@@ -276,7 +297,13 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             };
             (None, template.replace("{provider}", "none"), if method == "POST" { body } else { Value::Null })
         }
+        ("POST", "/v1/calendar-feeds") => (None, template.to_owned(), json!({})),
+        ("POST", "/v1/calendar-feeds/{id}/revocation") => (None, named(Uuid::nil()), json!({})),
         ("DELETE", "/v1/sessions/{id}") => (None, named(Uuid::nil()), Value::Null),
+        ("POST", "/v1/push-subscriptions") => {
+            (None, template.to_owned(), crate::push::wish("https://push.example/walk"))
+        }
+        ("POST", "/v1/push-subscriptions/{id}/removal") => (None, named(Uuid::nil()), json!({})),
         ("POST", "/v1/second-factors/{id}/removal") => {
             (None, named(Uuid::nil()), json!({"password": "x", "otp": "123456"}))
         }
@@ -308,7 +335,15 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/appointments" | "/v1/holds") => {
             (whole, template.to_owned(), json!({"slot": slot, "patient": patient}))
         }
-        ("GET", "/v1/appointments/{id}") => (whole, named(case.visit), Value::Null),
+        ("PUT", "/v1/me/notice-preferences") => (None, template.to_owned(), json!({})),
+        (_, path) if path.starts_with("/v1/notice-templates") => {
+            let which = json!({"kind": "reminder", "channel": "email", "language": "fr"});
+            let words = json!({"kind": "reminder", "channel": "email", "language": "fr", "body": "Le {{ date }}."});
+            (None, template.to_owned(), if path.ends_with("/reset") { which } else { words })
+        }
+        ("POST", "/v1/notices/{id}/read") => (None, named(Uuid::nil()), json!({})),
+        ("POST", "/v1/letters/{id}/printed") => (whole, named(case.visit), json!({})),
+        ("GET", "/v1/appointments/{id}" | "/v1/appointments/{id}/notices") => (whole, named(case.visit), Value::Null),
         ("POST", "/v1/appointments/{id}/move") => (whole, named(case.visit), json!({"slot": slot})),
         ("POST", "/v1/appointments/{id}/cancellation") => (whole, named(case.visit), json!({"reason": "x"})),
         ("POST", "/v1/appointments/{id}/secrecy") => (whole, named(case.visit), json!({"secret": true})),
@@ -355,6 +390,15 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         ("POST", "/v1/establishments/{id}/administrators") => {
             (of_place, named(id("establishment", HERE)), json!({"name": "A"}))
         }
+        ("POST", "/v1/webhooks") => {
+            (None, template.to_owned(), json!({"url": "https://9.9.9.9/", "events": ["appointment.booked.v1"]}))
+        }
+        ("PATCH", "/v1/webhooks/{id}") => (of_place, named(case.webhook), json!({"description": "x"})),
+        ("POST", "/v1/webhooks/{id}/replay") => {
+            (of_place, named(case.webhook), json!({"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"}))
+        }
+        ("GET", path) if path.starts_with("/v1/webhooks/") => (of_place, named(case.webhook), Value::Null),
+        ("POST", path) if path.starts_with("/v1/webhooks/") => (of_place, named(case.webhook), json!({})),
         ("POST", "/v1/sessions/capacity") => (None, template.to_owned(), json!({"role": "patient"})),
         ("POST", "/v1/sessions/revocation") => {
             (None, template.to_owned(), json!({"account": Uuid::nil(), "reason": "requested"}))
@@ -421,8 +465,10 @@ async fn each_route_answers_each_role_as_the_policy_says() {
                 _ => 200,
             };
             let as_said = match expected {
-                // Of one's own there may be no such session, factor, provider or hold.
-                200 if access.resource == Resource::Account || template == "/v1/holds/{id}" => {
+                // Of one's own there may be no such session, factor, provider, feed or hold.
+                200 if [Resource::Account, Resource::CalendarFeed].contains(&access.resource)
+                    || template == "/v1/holds/{id}" =>
+                {
                     status < 500 && ![401, 403].contains(&status)
                 }
                 200 => status < 500 && ![401, 403, 404].contains(&status),

@@ -71,6 +71,15 @@ async fn shown(client: &Client) -> bool {
     client.get("/v1/accounts/me").await.expect(200)["phone_verified"] == true
 }
 
+/// An account that has shown a number to be its holder's.
+pub async fn reachable_at(app: &App, email: &str, phone: &str) -> Client {
+    let client = with_phone(app, email, phone).await;
+    ask(app, &client).await;
+    verify(&client, &sent(app, phone)).await.expect(204);
+    app.settle().await;
+    client
+}
+
 /// Every statement of a telephone, and its events.
 pub async fn walk(app: &App) {
     let ada = with_phone(app, "telephone@famille.example", PHONE).await;

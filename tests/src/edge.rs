@@ -76,7 +76,7 @@ async fn what_does_not_exist_is_a_problem_too() {
     assert_eq!(answer.problem(405), "method-not-allowed");
     assert!(answer.headers.contains_key("allow"));
     assert_eq!(app.nobody().get("/_events/notify").await.problem(404), "not-found");
-    let posted = app.nobody().post("/_events/send-reminders", &json!({})).await;
+    let posted = app.nobody().post("/_events/expire-holds", &json!({})).await;
     assert_eq!(posted.problem(404), "not-found", "triggers are not public");
 }
 

@@ -37,6 +37,8 @@ async fn every_event_is_described_and_keeps_to_its_schema() {
     crate::account_life::walk(&app).await;
     crate::account_phone::walk(&app).await;
     crate::documents::told(&app).await;
+    crate::webhooks::told(&app).await;
+    crate::notices::asked(&app).await;
     let description: Value = serde_norway::from_str(&read("asyncapi.yaml")).unwrap();
     let described: BTreeSet<String> = description["channels"].as_object().unwrap().keys().cloned().collect();
     let mut seen = BTreeSet::new();
@@ -52,4 +54,91 @@ async fn every_event_is_described_and_keeps_to_its_schema() {
     let consumed: BTreeSet<String> =
         app.gateway.app.manifests.iter().flat_map(|manifest| manifest.topics.iter().cloned()).collect();
     assert!(consumed.is_subset(&described), "{consumed:?}");
+}
+
+#[test]
+fn the_description_is_written_from_the_schemas_and_the_manifests() {
+    let written = gateway::tools::asyncapi::text(&folder()).unwrap();
+    assert_eq!(read("asyncapi.yaml"), written, "run `just asyncapi`");
+}
+
+/// What is told of each event: property, its type and form, whether it is always there.
+fn told(kind: &str) -> Value {
+    let schema: Value = serde_json::from_str(&read(&format!("{kind}.json"))).unwrap();
+    assert_eq!(schema["additionalProperties"], false, "{kind}: what is not described is not sent");
+    let required = schema["required"].as_array().unwrap();
+    let properties = schema["properties"].as_object().unwrap().iter().map(|(name, property)| {
+        let mut told = json!({"required": required.contains(&json!(name))});
+        for key in ["type", "format", "enum", "const", "minimum"] {
+            if !property[key].is_null() {
+                told[key] = property[key].clone();
+            }
+        }
+        (name.clone(), told)
+    });
+    Value::Object(properties.collect())
+}
+
+/// Consumers elsewhere are of other releases. What an event told once it tells as long as it is of that version: another one is
+/// another event. `INSTA_UPDATE=always` writes down what is new.
+#[test]
+fn an_event_keeps_what_it_told_in_every_release() {
+    let kinds = gateway::tools::asyncapi::kinds(&folder()).unwrap();
+    let released: Value = serde_json::from_str(&read("released.json")).unwrap();
+    for (kind, properties) in released.as_object().unwrap() {
+        assert!(kinds.contains(kind), "{kind} is gone");
+        let now = told(kind);
+        for (name, before) in properties.as_object().unwrap() {
+            assert_eq!(&now[name], before, "{kind}: {name}");
+        }
+    }
+    let all: serde_json::Map<String, Value> = kinds.into_iter().map(|kind| (kind.clone(), told(&kind))).collect();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|it| it == "always") {
+        let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
+        std::fs::write(folder().join("released.json"), text).unwrap();
+    } else {
+        assert_eq!(Value::Object(all), released, "what is new is not written down yet");
+    }
+}
+
+#[tokio::test]
+async fn each_sample_is_as_its_schema_says_and_understood_by_who_consumes_it() {
+    let app = App::start().await;
+    let samples: Value = serde_json::from_str(&read("samples.json")).unwrap();
+    let sampled: Vec<String> = samples.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(sampled, gateway::tools::asyncapi::kinds(&folder()).unwrap(), "a sample of each event");
+    let mut consumed = 0;
+    for (kind, data) in samples.as_object().unwrap() {
+        let schema: Value = serde_json::from_str(&read(&format!("{kind}.json"))).unwrap();
+        let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        assert!(schema.is_valid(data), "{kind}: {data}");
+        let with = |name: &str, value: Value| {
+            let mut data = data.clone();
+            data[name] = value;
+            data
+        };
+        assert!(!schema.is_valid(&with("email", json!("ada@famille.example"))), "{kind} tells more than it says");
+        for name in data.as_object().unwrap().keys() {
+            assert!(!schema.is_valid(&with(name, json!({"a": [1]}))), "{kind}: {name} may be anything");
+        }
+        for manifest in app.gateway.app.manifests.iter().filter(|it| it.topics.contains(kind)) {
+            let id = uuid::Uuid::now_v7();
+            let event = json!({"specversion": "1.0", "id": id, "source": "/carnet", "type": kind, "subject": id,
+                               "time": "2026-03-02T08:00:00Z", "datacontenttype": "application/json", "data": data});
+            let (status, answer) = app.event(&manifest.name, event.to_string()).await;
+            // That there is no such thing is not the event's fault; the deliverer keeps the event to look at.
+            let unknown = manifest.name == "check-document";
+            assert!(status != 422 || unknown, "{} does not understand {kind}: {answer}", manifest.name);
+            let (status, _) =
+                app.event(&manifest.name, event.to_string().replace("\"data\":{", "\"data\":{\"x\":1},\"y\":{")).await;
+            // Partners' programs are sent what there is.
+            assert!(
+                status == 422 || manifest.name == "plan-webhooks",
+                "{} takes {kind} without its data",
+                manifest.name
+            );
+            consumed += 1;
+        }
+    }
+    assert!(consumed > 8, "{consumed}");
 }

@@ -33,10 +33,10 @@ async fn an_http_api_event_is_answered_as_the_gateway_would() {
     assert_eq!(body, app.nobody().speaking("en").get("/v1/specialties").await.expect(200));
 
     let mut wrong = payload("lambda-http-api-v2.json");
-    wrong["rawPath"] = json!("/_events/send-reminders");
-    wrong["requestContext"]["http"]["path"] = json!("/_events/send-reminders");
+    wrong["rawPath"] = json!("/_events/expire-holds");
+    wrong["requestContext"]["http"]["path"] = json!("/_events/expire-holds");
     wrong["requestContext"]["http"]["method"] = json!("POST");
-    let answer = lambda::handle("send-reminders", &app.gateway.app, wrong).await.unwrap();
+    let answer = lambda::handle("expire-holds", &app.gateway.app, wrong).await.unwrap();
     assert_eq!(answer["statusCode"], 404, "triggers are not public");
 }
 
@@ -61,9 +61,9 @@ async fn of_an_sqs_batch_only_the_failed_records_come_back() {
 async fn a_tick_runs_the_function_and_a_failing_one_is_told_to_the_platform() {
     let app = App::start().await;
     let tick = payload("eventbridge-tick.json");
-    assert_eq!(lambda::handle("send-reminders", &app.gateway.app, tick.clone()).await.unwrap(), json!({}));
+    assert_eq!(lambda::handle("expire-holds", &app.gateway.app, tick.clone()).await.unwrap(), json!({}));
     app.close_database().await;
-    assert!(lambda::handle("send-reminders", &app.gateway.app, tick).await.is_err());
+    assert!(lambda::handle("expire-holds", &app.gateway.app, tick).await.is_err());
     assert!(lambda::handle("search", &app.gateway.app, json!({"what": "is this"})).await.is_err());
 }
 

@@ -215,6 +215,7 @@ fn no_manifest_names_a_secret_that_its_code_does_not_use() {
             ("CARNET_SEAL_KEY", uses(&["ctx.seals"])),
             ("SMTP_URL", uses(&["ctx.mail"])),
             ("SMS_URL", uses(&["ctx.sms"])),
+            ("PUSH_KEY", uses(&["ctx.push"])),
             ("OPENID_PROVIDERS", uses(&["ctx.openid"])),
             ("EVENTS_SECRET", function.events.is_some()),
             (

@@ -34,7 +34,7 @@ async fn while_the_database_is_away_it_is_503_and_it_recovers_without_a_restart(
     assert_eq!(ada.post_with_key("/v1/appointments", &wish, "k").await.problem(503), "unavailable");
     assert!(began.elapsed() < Duration::from_secs(25), "answers come in time: {:?}", began.elapsed());
     app.nobody().get("/healthz").await.expect(200);
-    let (status, _) = app.event("send-reminders", "").await;
+    let (status, _) = app.event("notify", "{}").await;
     assert_eq!(status, 503);
 
     let server = database::start(&directory);
@@ -221,7 +221,10 @@ async fn a_name_that_does_not_resolve_is_an_outage_and_no_crash() {
     let slots = lost.lyon_slots().await;
     book(&ada, &slots[0]).await.expect(201);
     lost.settle().await;
-    assert_eq!(lost.count("select count(*) from delivery where state = 'waiting' and consumer = 'notify'").await, 1);
+    assert_eq!(
+        lost.count("select count(*) from notice where state = 'planned' and recipient_kind = 'account'").await,
+        1
+    );
     app.later(SignedDuration::from_hours(1));
     app.settle().await;
     assert_eq!(app.mails(&ada.email).len(), 1);

@@ -71,6 +71,16 @@ fn people_of_the_fixtures() -> Vec<String> {
     secrets
 }
 
+/// Where a secret stands. Four letters stand in what is sealed now and then by chance; there more of its alphabet is around them.
+fn stands(dump: &str, secret: &str) -> Option<usize> {
+    let sealed = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    let alone = |at: usize| {
+        let (before, after) = (dump[..at].chars().next_back(), dump[at + secret.len()..].chars().next());
+        !before.is_some_and(sealed) && !after.is_some_and(sealed)
+    };
+    dump.match_indices(secret).map(|(at, _)| at).find(|at| secret.len() > 6 || alone(*at))
+}
+
 #[tokio::test]
 async fn nothing_sensitive_stands_in_clear_in_the_database() {
     let app = App::start().await;
@@ -124,7 +134,7 @@ async fn nothing_sensitive_stands_in_clear_in_the_database() {
         "ivresse",
     ];
     for secret in told.into_iter().map(str::to_owned).chain(fixtures).chain(tokens) {
-        let found = dump.find(&secret.to_lowercase());
+        let found = stands(&dump, &secret.to_lowercase());
         let around = found.map(|at| dump.get(at.saturating_sub(200)..at + 100).unwrap_or_default().to_owned());
         assert_eq!(around, None, "{secret}");
     }
@@ -168,7 +178,7 @@ async fn a_new_master_key_is_taken_into_use_while_the_product_goes_on() {
             "select count(*) from (
                  select wrapped_key from account union all select wrapped_key from patient union all
                  select name_key from membership union all select name_key from invitation union all
-                 select reason_key from professional) k
+                 select reason_key from professional union all select wrapped_key from webhook) k
              where wrapped_key is not null",
         )
         .await;

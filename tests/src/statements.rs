@@ -94,6 +94,7 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     queue.renew(&[crate::queues::taken()], SignedDuration::from_secs(60)).await.unwrap();
     app.later(SignedDuration::from_hours(1));
     app.settle().await;
+    crate::notices::walk(&app).await;
     crate::limits::walk(&app).await;
     crate::imports::a_small_file(&app).await;
     crate::audit::walk(&app).await;
@@ -101,10 +102,12 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     crate::professionals::walk(&app).await;
     crate::emergency::walk(&app).await;
     crate::members::walk(&app).await;
-    let openid = crate::sign_in_with::walk().await;
+    crate::feeds::walk(&app).await;
+    let elsewhere = [crate::sign_in_with::walk().await, crate::webhooks::walk().await];
     crate::accounts::walk(&app).await;
     crate::account_life::walk(&app).await;
     crate::account_phone::walk(&app).await;
+    crate::push::walk(&app).await;
     crate::second_factors::walk(&app).await;
     crate::lost_factors::walk(&app).await;
     crate::passkeys::walk(&app).await;
@@ -112,7 +115,7 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     crate::documents::walk(&app).await;
 
     let mut seen = app.db.seen.lock().unwrap();
-    seen.extend(openid);
+    seen.extend(elsewhere.into_iter().flatten());
     let uncalled: Vec<String> =
         files().into_iter().filter(|(_, sql)| !seen.contains(sql.as_str())).map(|(name, _)| name).collect();
     assert_eq!(uncalled, Vec::<String>::new(), "statements that nobody calls");

@@ -31,6 +31,7 @@ pub const FUNCTION: Function = Function {
 const PLAN_LINK: Statement<Value> = statement!("plan_link");
 const PLAN_SECURED: Statement<Value> = statement!("plan_secured");
 const PLAN_EMERGENCY: Statement<Value> = statement!("plan_emergency");
+const PLAN_WEBHOOK: Statement<Value> = statement!("plan_webhook");
 const CLAIM: Statement<Letter> = statement!("claim");
 const SETTLE: Statement<Value> = statement!("settle");
 const WAITING: Statement<Waiting> = statement!("waiting");
@@ -47,6 +48,7 @@ enum Fact {
     Secured(Change),
     Emergency(PatientId),
     PhoneCode(Uuid),
+    WebhookPaused(Uuid),
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,6 +74,11 @@ struct Emergency {
     patient: PatientId,
 }
 
+#[derive(Debug, Deserialize)]
+struct Paused {
+    webhook: Uuid,
+}
+
 impl Fact {
     fn of(event: Event) -> Option<Self> {
         let data = event.data;
@@ -85,6 +92,9 @@ impl Fact {
             "account.secured.v1" => serde_json::from_value(data).ok().map(Self::Secured),
             "emergency-access.opened.v1" => {
                 serde_json::from_value(data).ok().map(|access: Emergency| Self::Emergency(access.patient))
+            }
+            "webhook.paused.v1" => {
+                serde_json::from_value(data).ok().map(|paused: Paused| Self::WebhookPaused(paused.webhook))
             }
             _ => None,
         }
@@ -100,6 +110,7 @@ impl Fact {
                 ctx.db.one(&PLAN_SECURED, parameters).await?
             }
             Self::PhoneCode(_) => return Ok(()),
+            Self::WebhookPaused(webhook) => ctx.db.one(&PLAN_WEBHOOK, params![event, *webhook, now]).await?,
             Self::Emergency(patient) => ctx.db.one(&PLAN_EMERGENCY, params![event, patient.as_uuid(), now]).await?,
         };
         Ok(())

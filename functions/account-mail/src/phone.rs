@@ -67,8 +67,8 @@ async fn attempt(ctx: &Ctx, code: &Claimed) -> (&'static str, Option<String>) {
         // A key that is away comes back; the code expires if it does not.
         Err(error) => return ("planned", Some(error.to_string())),
     };
-    match ctx.sms.send(&to, &text).await {
-        Ok(()) => ("sent", None),
+    match ctx.sms.send(&to, &text, None).await {
+        Ok(_) => ("sent", None),
         Err(error) => (if error.is_transient() { "planned" } else { "failed" }, Some(SmsError::to_string(&error))),
     }
 }

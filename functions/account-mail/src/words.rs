@@ -50,6 +50,7 @@ fn page(kind: LetterKind) -> &'static str {
     match kind {
         LetterKind::Secured => "sessions",
         LetterKind::Emergency => "access-log",
+        LetterKind::WebhookPaused => "webhooks",
         _ => "sign-in",
     }
 }

@@ -45,12 +45,16 @@ with me as (
     from closed where account_link.account_id = closed.id
 ), uncalled as (
     delete from phone_code using closed where phone_code.account_id = closed.id
+), unreached as (
+    delete from push_subscription using closed where push_subscription.account_id = closed.id
 ), unarmed as (
     delete from second_factor using closed where second_factor.account_id = closed.id
 ), uncoded as (
     delete from recovery_code using closed where recovery_code.account_id = closed.id
 ), unchallenged as (
     delete from passkey_ceremony using closed where passkey_ceremony.account_id = closed.id
+), unfed as (
+    delete from calendar_feed using closed where calendar_feed.account_id = closed.id
 ), nowhere as (
     delete from known_address using closed where known_address.account_id = closed.id
 ), unknown as (

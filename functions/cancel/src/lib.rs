@@ -1,7 +1,10 @@
 //! Cancel an appointment; its time is free again at once.
 
-use axum::Json;
+mod asked;
+
 use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use domain::appointment::{ChangeError, Current, Status};
 use domain::ids::AppointmentId;
 use domain::person::Note;
@@ -16,10 +19,14 @@ use utoipa_axum::routes;
 
 /// The function.
 pub const FUNCTION: Function =
-    Function { name: "cancel", manifest: include_str!("../function.yaml"), routes: router, events: None };
+    Function { name: "cancel", manifest: include_str!("../function.yaml"), routes: router, events: Some(events) };
 
-const CANCEL: Statement<AppointmentRow> = statement!("cancel");
+pub(crate) const CANCEL: Statement<AppointmentRow> = statement!("cancel");
 const CANCELLED: Statement<AppointmentRow> = statement!("cancelled");
+
+fn events() -> Router<Ctx> {
+    Router::new().route("/", post(asked::asked))
+}
 
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(cancel))

@@ -1,29 +1,55 @@
--- Takes a lease on the notices of an event that are still to be sent, with all that is needed to write them.
--- $1 event   $2 lease   $3 now   $4 lease until
+-- Takes a lease on notices that are due, those of one event or any, with all that is needed to write them; and on reminders of the
+-- same person's other visits of that day, which are told in one message.
+-- $1 event, or null   $2 lease   $3 now   $4 lease until   $5 how many at most
 with due as (
-    select id from notice
-    where event_id = $1::uuid and state = 'planned' and (lease_until is null or lease_until <= $3::text::timestamptz)
-    order by id
+    select id, kind, recipient_kind, recipient_id, channel, day, step_minutes from notice
+    where state = 'planned' and channel <> 'letter' and coalesce(send_at, planned_at) <= $3::text::timestamptz
+      and (lease_until is null or lease_until <= $3::text::timestamptz)
+      and ($1::uuid is null or event_id = $1::uuid)
+    order by coalesce(send_at, planned_at), recipient_id, id
+    limit $5::int8
     for update skip locked
+), beside as (
+    select n.id from due join notice n on n.recipient_id = due.recipient_id and n.day = due.day
+    where due.kind = 'reminder' and n.kind = 'reminder' and n.state = 'planned' and n.recipient_kind = due.recipient_kind
+      and n.channel = due.channel and n.step_minutes = due.step_minutes and n.id not in (select id from due)
+      and (n.lease_until is null or n.lease_until <= $3::text::timestamptz)
+    for update of n skip locked
 ), claimed as (
     update notice set lease = $2::uuid, lease_until = $4::text::timestamptz, attempts = attempts + 1
-    from due where notice.id = due.id
+    where id in (select id from due union select id from beside)
     returning notice.*
 )
 select jsonb_build_object(
-    'id', claimed.id, 'kind', claimed.kind, 'recipient_kind', claimed.recipient_kind,
-    'told', jsonb_build_object('version', claimed.version, 'starts_at', claimed.starts_at, 'ends_at', claimed.ends_at),
-    'still_theirs', claimed.recipient_kind = 'account' or appointment.practitioner_id = claimed.recipient_id,
-    'address', practitioner.email, 'recipient', claimed.recipient_id,
-    -- None for whom it is not, or no longer, to be told.
-    'contact', (
-        select account.contact from guardianship g
-        where not of_another(account) and g.account_id = account.id and g.patient_id = appointment.patient_id and in_force(g, $3::text::timestamptz)
-          and (g.relation = 'self' or 'notices' = any (g.rights))
-          and (appointment.secret_since is null or surely_oneself(g, $3::text::timestamptz))),
-    'wrapped_key', account.wrapped_key, 'language', coalesce(account.language, 'fr'),
-    'appointment', appointment_document(appointment))
+    'id', claimed.id, 'kind', claimed.kind, 'channel', claimed.channel, 'recipient_kind', claimed.recipient_kind,
+    'recipient', claimed.recipient_id, 'attempts', claimed.attempts, 'planned_at', claimed.planned_at, 'step', claimed.step_minutes,
+    'day', claimed.day, 'document', claimed.document_id, 'establishment', claimed.establishment_id,
+    'told', case when claimed.appointment_id is not null then
+        jsonb_build_object('version', claimed.version, 'starts_at', claimed.starts_at, 'ends_at', claimed.ends_at) end,
+    'told_at', case when claimed.kind = 'reminder' then (select max(n.settled_at) from notice n
+        where n.appointment_id = claimed.appointment_id and n.recipient_id = claimed.recipient_id and n.version = claimed.version
+          and n.id <> claimed.id and n.kind = 'reminder' and n.state in ('sent', 'delivered', 'read')) end,
+    -- Decided again: much may have been hidden, or ended, since it was planned.
+    'still_theirs', case
+        when claimed.recipient_kind = 'practitioner' and d.id is null then a.practitioner_id = claimed.recipient_id
+        when claimed.recipient_kind = 'practitioner' then d.withdrawn_at is null and d.purged_at is null
+            and document_concerns_practitioner(d, claimed.recipient_id, $3::text::timestamptz)
+        when d.id is null then account.state = 'active' and exists (select from guardianship g
+            where g.account_id = account.id and g.patient_id = a.patient_id
+              and is_told(g, a.secret_since is not null, $3::text::timestamptz))
+        else account.state = 'active' and d.withdrawn_at is null and d.purged_at is null and exists (select from guardianship g
+            where g.account_id = account.id and g.patient_id = d.patient_id and document_concerns(d, g, $3::text::timestamptz)) end,
+    'reachable', claimed.recipient_kind = 'practitioner' or claimed.channel = any (channels_of(account)),
+    'address', practitioner.email, 'contact', account.contact, 'telephone', account.telephone, 'wrapped_key', account.wrapped_key,
+    'language', coalesce(account.language, 'fr'), 'preferences', coalesce(p.wishes, '{}'),
+    'appointment', case when a.id is not null then appointment_document(a) end,
+    'words', (select jsonb_build_object('subject', t.subject, 'body', t.body) from notice_template t
+        where claimed.recipient_kind = 'account' and t.establishment_id = claimed.establishment_id and t.kind = claimed.kind
+          and t.channel = claimed.channel and t.language = coalesce(account.language, 'fr')))
 from claimed
-join appointment on appointment.id = claimed.appointment_id
+left join appointment a on a.id = claimed.appointment_id
+left join document d on d.id = claimed.document_id
 left join account on claimed.recipient_kind = 'account' and account.id = claimed.recipient_id
 left join practitioner on claimed.recipient_kind = 'practitioner' and practitioner.id = claimed.recipient_id
+left join notice_preference p on p.account_id = account.id
+order by coalesce(claimed.send_at, claimed.planned_at), claimed.id

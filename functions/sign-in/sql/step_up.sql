@@ -29,6 +29,10 @@ with alive as (
            method || case when exists (select from used) then '+totp' else '+recovery' end, device, provider
     from former
     returning id, account_id
+), taken_along as (
+    -- The browser is the same. Before the former session's end is felt: triggers come last.
+    update push_subscription set session_id = raised.id from raised
+    where push_subscription.session_id = ($1::jsonb ->> 'session')::uuid
 ), issued as (
     insert into refresh_token (hash, session_id, issued_at)
     select $4::text, raised.id, ($1::jsonb ->> 'at')::timestamptz from raised

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use croner::Cron;
 use domain::Timestamp;
+use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
 use runtime::host::StartError;
 use runtime::{Ctx, Manifest};
@@ -17,6 +18,8 @@ use tower::ServiceExt as _;
 const REST: Duration = Duration::from_millis(250);
 /// How long it rests when the database does not answer.
 const REST_WHEN_DOWN: Duration = Duration::from_secs(2);
+/// How long a run of webhooks takes up what is due: after it the next one begins, however long this one waits for its last answers.
+const RUN_OF_WEBHOOKS: Duration = Duration::from_secs(46);
 /// How often the cron loop looks at the clock.
 const GLANCE: Duration = Duration::from_millis(500);
 /// How many rounds of delivery one call of [`settle`] makes at most.
@@ -36,8 +39,9 @@ pub struct Ticking {
 pub fn timetable(manifests: &[Manifest]) -> Result<Vec<Ticking>, StartError> {
     let mut ticking = Vec::new();
     for manifest in manifests {
-        // The outbox has a loop of its own here.
-        if let Some(schedule) = manifest.schedule.as_deref().filter(|_| manifest.name != "deliver-outbox") {
+        // What is sent out has loops of its own here.
+        let looped = ["deliver-outbox", "send-webhooks"].contains(&manifest.name.as_str());
+        if let Some(schedule) = manifest.schedule.as_deref().filter(|_| !looped) {
             let cron = schedule.parse().map_err(|_| format!("{}: {schedule:?} is no schedule", manifest.name))?;
             ticking.push(Ticking { name: manifest.name.clone(), cron, next: None });
         }
@@ -78,21 +82,48 @@ pub async fn queue(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Ticks until told to stop. A tick that fails is made again at the next glance.
-pub async fn cron(events: Router, ctx: Ctx, mut timetable: Vec<Ticking>, mut stop: watch::Receiver<bool>) {
+/// Sends partners' programs what is due until told to stop. An address that hangs, and the run that waits for it, keep nobody
+/// else waiting.
+pub async fn webhooks(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>) {
+    let mut moves = ctx.clock.moves();
+    while !*stop.borrow() {
+        let run = tokio::spawn({
+            let events = events.clone();
+            async move { trigger(&events, "send-webhooks").await.and_then(|answer| answer["sent"].as_u64()) }
+        });
+        let rest = tokio::select! {
+            sent = run => match sent {
+                Ok(Some(0)) => REST,
+                Ok(Some(_)) => continue,
+                _ => REST_WHEN_DOWN,
+            },
+            () = tokio::time::sleep(RUN_OF_WEBHOOKS) => continue,
+            _ = stop.changed() => return,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            _ = moves.changed() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Ticks until told to stop. Each function has its own turn: a long one holds up no other.
+pub async fn cron(events: Router, ctx: Ctx, timetable: Vec<Ticking>, stop: watch::Receiver<bool>) {
+    join_all(timetable.into_iter().map(|ticking| tick(&events, &ctx, ticking, stop.clone()))).await;
+}
+
+/// A tick that fails is made again at the next glance.
+async fn tick(events: &Router, ctx: &Ctx, mut ticking: Ticking, mut stop: watch::Receiver<bool>) {
     let mut moves = ctx.clock.moves();
     while !*stop.borrow() {
         if moves.has_changed().unwrap_or(false) {
             moves.mark_unchanged();
-            for ticking in &mut timetable {
-                ticking.next = None;
-            }
+            ticking.next = None;
         }
-        for ticking in &mut timetable {
-            let now = ctx.now();
-            if ticking.next.is_none_or(|next| next <= now) && trigger(&events, &ticking.name).await.is_some() {
-                ticking.next = next_tick(&ticking.cron, now);
-            }
+        let now = ctx.now();
+        if ticking.next.is_none_or(|next| next <= now) && trigger(events, &ticking.name).await.is_some() {
+            ticking.next = next_tick(&ticking.cron, now);
         }
         tokio::select! {
             () = tokio::time::sleep(GLANCE) => {}

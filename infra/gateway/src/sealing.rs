@@ -63,7 +63,7 @@ const CLEAR_WORDS: [(&str, &str, &str); 3] = [
 const CLEAR_IDENTITIES: &str = include_str!("../sql/sealing/clear_identities.sql");
 const HASH_IDENTITIES: &str = include_str!("../sql/sealing/hash_identities.sql");
 /// Tables with a wrapped key: how many rows another key wraps, the next of them, and their change.
-const WRAPPED: [[&str; 3]; 5] = [
+const WRAPPED: [[&str; 3]; 6] = [
     [
         include_str!("../sql/sealing/count_accounts.sql"),
         include_str!("../sql/sealing/next_accounts.sql"),
@@ -88,6 +88,11 @@ const WRAPPED: [[&str; 3]; 5] = [
         include_str!("../sql/sealing/count_professionals.sql"),
         include_str!("../sql/sealing/next_professionals.sql"),
         include_str!("../sql/sealing/rewrap_professionals.sql"),
+    ],
+    [
+        include_str!("../sql/sealing/count_webhooks.sql"),
+        include_str!("../sql/sealing/next_webhooks.sql"),
+        include_str!("../sql/sealing/rewrap_webhooks.sql"),
     ],
 ];
 

@@ -8,9 +8,11 @@ use runtime::host::StartError;
 use runtime::{Function, Manifest};
 
 /// What every component may be told beside its secrets. Each is empty until it is given: then the function's own default holds.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "DATABASE_ROLE",
     "PUBLIC_URL",
+    // What calendars call a visit ends with its domain, in a feed as in a mail.
+    "MAIL_FROM",
     "EMERGENCY_HOURS",
     "TRUSTED_PROXIES",
     "CORS_ORIGINS",

@@ -16,6 +16,8 @@ const FUNCTIONS: &[Function] = &[
     fn_blocks::FUNCTION,
     #[cfg(feature = "book")]
     fn_book::FUNCTION,
+    #[cfg(feature = "calendar-feeds")]
+    fn_calendar_feeds::FUNCTION,
     #[cfg(feature = "cancel")]
     fn_cancel::FUNCTION,
     #[cfg(feature = "capacities")]
@@ -36,14 +38,22 @@ const FUNCTIONS: &[Function] = &[
     fn_members::FUNCTION,
     #[cfg(feature = "move")]
     fn_move::FUNCTION,
+    #[cfg(feature = "notice-templates")]
+    fn_notice_templates::FUNCTION,
+    #[cfg(feature = "notices")]
+    fn_notices::FUNCTION,
     #[cfg(feature = "patients")]
     fn_patients::FUNCTION,
+    #[cfg(feature = "plan-webhooks")]
+    fn_plan_webhooks::FUNCTION,
     #[cfg(feature = "professionals")]
     fn_professionals::FUNCTION,
     #[cfg(feature = "purge")]
     fn_purge::FUNCTION,
     #[cfg(feature = "purge-documents")]
     fn_purge_documents::FUNCTION,
+    #[cfg(feature = "push-subscriptions")]
+    fn_push_subscriptions::FUNCTION,
     #[cfg(feature = "reconcile-documents")]
     fn_reconcile_documents::FUNCTION,
     #[cfg(feature = "seal-audit")]
@@ -54,12 +64,12 @@ const FUNCTIONS: &[Function] = &[
     fn_second_factors::FUNCTION,
     #[cfg(feature = "secrecy")]
     fn_secrecy::FUNCTION,
-    #[cfg(feature = "send-reminders")]
-    fn_send_reminders::FUNCTION,
     #[cfg(feature = "sign-in")]
     fn_sign_in::FUNCTION,
     #[cfg(feature = "sign-in-with")]
     fn_sign_in_with::FUNCTION,
+    #[cfg(feature = "sms-callbacks")]
+    fn_sms_callbacks::FUNCTION,
     #[cfg(feature = "tend-accounts")]
     fn_tend_accounts::FUNCTION,
     #[cfg(feature = "upload-document")]

@@ -97,6 +97,8 @@ words! {
         Patient = "patient",
         /// A visit agreed on (FHIR `Appointment`).
         Appointment = "appointment",
+        /// An address of one's own at which a calendar program reads when visits are.
+        CalendarFeed = "calendar-feed",
         /// What a visitor told the practitioner when booking, and why a visit was called off.
         Note = "note",
         /// Medical part of a record: history, documents (FHIR `DocumentReference`).
@@ -131,6 +133,14 @@ words! {
         Membership = "membership",
         /// The audit trail of an establishment (FHIR `AuditEvent`).
         Audit = "audit",
+        /// What people were told of visits, by letter too (FHIR `Communication`).
+        Notice = "notice",
+        /// An establishment's own words for notices.
+        NoticeTemplate = "notice-template",
+        /// How many notices went out, and what they cost.
+        NoticeStatistics = "notice-statistics",
+        /// An address of a partner that an establishment's events are sent to (FHIR `Subscription`).
+        Webhook = "webhook",
     }
 }
 

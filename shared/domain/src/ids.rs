@@ -67,4 +67,12 @@ ids! {
     ProfessionalId,
     /// One look without a care relation.
     EmergencyAccessId,
+    /// A browser that is told of what concerns an account.
+    PushSubscriptionId,
+    /// An address of a partner that events are sent to.
+    WebhookId,
+    /// One event for one webhook.
+    WebhookDeliveryId,
+    /// An address at which a calendar program reads visits.
+    CalendarFeedId,
 }

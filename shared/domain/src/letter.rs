@@ -60,6 +60,8 @@ pub enum LetterKind {
     Secured,
     /// A professional looked at a record in an emergency.
     Emergency,
+    /// Events are no longer sent to a partner's address of the establishment.
+    WebhookPaused,
 }
 
 impl LetterKind {
@@ -70,7 +72,7 @@ impl LetterKind {
             Self::ResetPassword => Some(Purpose::ResetPassword),
             Self::ChangeEmail => Some(Purpose::ChangeEmail),
             Self::LeaveEmail => Some(Purpose::LeaveEmail),
-            Self::Claimed | Self::Secured | Self::Emergency => None,
+            Self::Claimed | Self::Secured | Self::Emergency | Self::WebhookPaused => None,
         }
     }
 
@@ -80,6 +82,7 @@ impl LetterKind {
             Self::Claimed => "claimed",
             Self::Secured => "secured",
             Self::Emergency => "emergency",
+            Self::WebhookPaused => "webhook-paused",
             Self::VerifyEmail => Purpose::VerifyEmail.name(),
             Self::ResetPassword => Purpose::ResetPassword.name(),
             Self::ChangeEmail => Purpose::ChangeEmail.name(),
@@ -185,7 +188,13 @@ mod tests {
         for secured in [Secured::PasswordChanged, Secured::EmailChangeCancelled, Secured::RecoveryCodeUsed] {
             assert_eq!(serde_json::to_value(secured).unwrap(), secured.name());
         }
-        for kind in [LetterKind::VerifyEmail, LetterKind::LeaveEmail, LetterKind::Claimed, LetterKind::Emergency] {
+        for kind in [
+            LetterKind::VerifyEmail,
+            LetterKind::LeaveEmail,
+            LetterKind::Claimed,
+            LetterKind::Emergency,
+            LetterKind::WebhookPaused,
+        ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

@@ -18,6 +18,8 @@ pub mod notice;
 pub mod person;
 pub mod professional;
 pub mod slot_token;
+pub mod sms;
+pub mod webhook;
 pub mod zone;
 
 pub use jiff::civil::Date;

@@ -1,13 +1,25 @@
-//! Telling people: what is still worth telling when the moment of sending comes, and how long one tries.
+//! Telling people: what is worth telling, when, by what way, and how long one tries.
+
+mod night;
+mod plan;
+mod preferences;
+mod words;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use night::{Ends, Night};
+pub use plan::{Due, EVENING, FRESH, LOOK_BACK, MARGIN, Visit, reminder};
+pub use preferences::{Channels, NoticeChannel, Preferences, Step, Steps};
+pub use words::{Part, Variable, Words, WordsError};
+
 use crate::appointment::Status;
+use crate::zone::Zone;
 
 /// What a notice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum NoticeKind {
     /// An appointment was made.
     Confirmation,
@@ -17,11 +29,13 @@ pub enum NoticeKind {
     Cancellation,
     /// It is near.
     Reminder,
+    /// A document can be read.
+    Document,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Confirmation, Self::Change, Self::Cancellation, Self::Reminder];
+    pub const ALL: [Self; 5] = [Self::Confirmation, Self::Change, Self::Cancellation, Self::Reminder, Self::Document];
 
     /// The notice an event asks for.
     pub fn of_event(kind: &str) -> Option<Self> {
@@ -29,18 +43,80 @@ impl NoticeKind {
             "appointment.booked.v1" => Self::Confirmation,
             "appointment.moved.v1" => Self::Change,
             "appointment.cancelled.v1" => Self::Cancellation,
-            "reminder.due.v1" => Self::Reminder,
+            "document.available.v1" => Self::Document,
             _ => return None,
         })
     }
 
     /// As in the database and in the names of texts.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",
             Self::Change => "change",
             Self::Cancellation => "cancellation",
             Self::Reminder => "reminder",
+            Self::Document => "document",
+        }
+    }
+
+    /// Whether nothing that somebody chose keeps it from them.
+    pub const fn is_owed(self) -> bool {
+        matches!(self, Self::Change | Self::Cancellation)
+    }
+}
+
+/// How a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum NoticeState {
+    /// It is to be sent.
+    Planned,
+    /// A relay or a provider took it.
+    Sent,
+    /// It arrived, as the provider says.
+    Delivered,
+    /// Its recipient has looked at what it tells of.
+    Read,
+    /// It was not worth sending any more, or was told in another message.
+    Skipped,
+    /// It did not arrive, and is not tried again by that channel.
+    Failed,
+}
+
+impl NoticeState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [Self::Planned, Self::Sent, Self::Delivered, Self::Read, Self::Skipped, Self::Failed];
+
+    /// As in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Which states may follow, and by what.
+    pub const fn next(self) -> &'static [(Self, &'static str)] {
+        match self {
+            Self::Planned => &[
+                (Self::Planned, "the channel is away, or it is night: it is tried again later"),
+                (Self::Sent, "the relay or the provider took it"),
+                (Self::Skipped, "it is not true or useful any more, or was told in another message"),
+                (Self::Failed, "the channel refuses it for good, or it was tried for too long"),
+            ],
+            Self::Sent => &[
+                (Self::Delivered, "the provider says that it arrived"),
+                (Self::Read, "the recipient looked at what it tells of"),
+                (Self::Failed, "the provider says that it did not arrive"),
+            ],
+            Self::Delivered => &[(Self::Read, "the recipient looked at what it tells of")],
+            Self::Failed => &[(Self::Planned, "an operator has it tried again")],
+            Self::Read | Self::Skipped => &[],
         }
     }
 }
@@ -50,6 +126,8 @@ impl NoticeKind {
 pub enum Decision {
     /// It is still true and useful.
     Send,
+    /// Not before then, and why.
+    Later(Timestamp, &'static str),
     /// It is not, and why.
     Skip(&'static str),
 }
@@ -83,28 +161,104 @@ pub struct Standing {
     pub still_theirs: bool,
 }
 
+/// A notice of a visit at the moment of sending.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// What it tells.
+    pub kind: NoticeKind,
+    /// By what way.
+    pub channel: NoticeChannel,
+    /// Which time it tells of.
+    pub told: Told,
+    /// Of a reminder: which.
+    pub step: Option<Step>,
+    /// How the visit stands.
+    pub standing: Standing,
+    /// How the recipient wants to be told.
+    pub preferences: &'a Preferences,
+    /// The zone of the visit's place.
+    pub place: &'a Zone,
+    /// When the recipient was last told of this time of this visit.
+    pub told_at: Option<Timestamp>,
+}
+
 /// Decides again at the moment of sending, since much may have happened since the notice was planned: nothing is told
-/// after the visit has begun, no reminder of a cancelled or moved visit, no confirmation of what no longer stands.
-pub fn decide(kind: NoticeKind, told: &Told, current: Standing, now: Timestamp) -> Decision {
-    if now >= told.starts_at {
-        return Decision::Skip("begun");
+/// after the visit has begun, no reminder of a cancelled or moved visit, no confirmation of what no longer stands, no reminder
+/// that was called off, that a nearer one makes needless, or of what was told a moment ago; and none at night.
+pub fn decide(case: &Case<'_>, now: Timestamp) -> Decision {
+    if let Some(why) = untrue(case.kind, &case.told, case.standing, now) {
+        return Decision::Skip(why);
     }
-    if told.is_farewell() {
-        return if current.still_theirs { Decision::Skip("theirs again") } else { Decision::Send };
+    if case.kind == NoticeKind::Reminder {
+        return decide_reminder(case, now);
     }
-    match (kind, current.status) {
-        (NoticeKind::Cancellation, Status::Cancelled) => Decision::Send,
-        (NoticeKind::Cancellation, _) => Decision::Skip("not cancelled"),
-        (_, Status::Booked) if told.version == current.version => Decision::Send,
-        (_, Status::Booked) => Decision::Skip("moved"),
-        _ => Decision::Skip("not booked"),
+    hushed(case.kind, case.channel, case.preferences, case.place, Some(case.told.starts_at), now)
+}
+
+fn decide_reminder(case: &Case<'_>, now: Timestamp) -> Decision {
+    let starts_at = case.told.starts_at;
+    let steps = case.preferences.steps.as_slice();
+    let step = case.step.unwrap_or(Step::DAY);
+    if !steps.contains(&step) {
+        return Decision::Skip("not wanted");
+    }
+    if steps.iter().any(|nearer| *nearer < step && starts_at - nearer.duration() <= now) {
+        return Decision::Skip("a nearer reminder is due");
+    }
+    match case.told_at.map(|told_at| told_at + FRESH).filter(|fresh| *fresh > now) {
+        Some(fresh) if fresh < starts_at => return Decision::Later(fresh, "told lately"),
+        Some(_) => return Decision::Skip("told lately"),
+        None => {}
+    }
+    hushed(case.kind, case.channel, case.preferences, case.place, Some(starts_at), now)
+}
+
+/// Whether it is night for a notice: for reminders on every channel, for the rest where it rings. What cannot wait for the
+/// morning goes out at night, but no reminder.
+pub fn hushed(
+    kind: NoticeKind, channel: NoticeChannel, preferences: &Preferences, place: &Zone, starts_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Decision {
+    let zone = preferences.time_zone.as_ref().unwrap_or(place);
+    let is_hushed = kind == NoticeKind::Reminder || channel.rings();
+    let night = preferences.night.filter(|_| is_hushed).and_then(|night| night.at(zone, now));
+    match night {
+        Some(night) if starts_at.is_none_or(|start| night.end() + MARGIN <= start) => {
+            Decision::Later(night.end(), "night")
+        }
+        Some(_) if kind == NoticeKind::Reminder => Decision::Skip("night"),
+        _ => Decision::Send,
     }
 }
 
-/// Reminders go out this long before the start, in minutes.
-pub const REMINDER_STEP_MINUTES: i64 = 24 * 60;
-/// Who agreed on a time less than this ago, in minutes, needs no reminder of it yet.
-pub const FRESH_MINUTES: i64 = 4 * 60;
+/// Why what a notice tells is not so any more, if it is not.
+pub fn untrue(kind: NoticeKind, told: &Told, current: Standing, now: Timestamp) -> Option<&'static str> {
+    if now >= told.starts_at {
+        return Some("begun");
+    }
+    if told.is_farewell() {
+        return current.still_theirs.then_some("theirs again");
+    }
+    match (kind, current.status) {
+        (NoticeKind::Cancellation, Status::Cancelled) => None,
+        (NoticeKind::Cancellation, _) => Some("not cancelled"),
+        (_, Status::Booked) if told.version == current.version => None,
+        (_, Status::Booked) => Some("moved"),
+        _ => Some("not booked"),
+    }
+}
+
+/// Most notices of reminders, confirmations and documents to one person in one of their days: whatever goes wrong, nobody is
+/// flooded. Changes and cancellations have [`MOST_OWED_A_DAY`].
+pub const MOST_A_DAY: i64 = 20;
+/// Most notices of changes and cancellations to one person in one of their days.
+pub const MOST_OWED_A_DAY: i64 = 60;
+/// A message to a browser that was not looked at for so long is told by the next channel.
+pub const UNREAD: SignedDuration = SignedDuration::from_hours(3);
+/// A notice is tried until the visit begins, and no longer than this.
+pub const NOTICE_GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A letter takes this long: for a visit that is nearer none is planned.
+pub const LETTER_TAKES: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// How long delivery is tried before an event is dead: 48 h, more than a weekend's outage begun on a Friday night
 /// needs and than the 41 h of rdv-service-public.
@@ -121,54 +275,19 @@ pub fn pause(attempts: u32, jitter: u16) -> SignedDuration {
     half + half * i32::from(jitter.min(1000)) / 1000
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_kind() -> impl Strategy<Value = NoticeKind> {
-        prop::sample::select(NoticeKind::ALL.to_vec())
-    }
-    fn any_status() -> impl Strategy<Value = Status> {
-        prop::sample::select(vec![Status::Held, Status::Booked, Status::Cancelled, Status::Expired])
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_told_after_the_beginning_nor_of_what_does_not_stand(
-            kind in any_kind(), status in any_status(), starts in 0_i64..1000, now in 0_i64..1000,
-            told_version in 1_i64..4, version in 1_i64..4, still_theirs: bool, farewell: bool,
-        ) {
-            let at = |second| Timestamp::from_second(second).unwrap();
-            let told = Told { version: told_version, starts_at: at(starts), ends_at: farewell.then(|| at(starts + 60)) };
-            if decide(kind, &told, Standing { status, version, still_theirs }, at(now)) == Decision::Send {
-                prop_assert!(now < starts);
-                if farewell {
-                    prop_assert!(!still_theirs);
-                } else if kind == NoticeKind::Cancellation {
-                    prop_assert_eq!(status, Status::Cancelled);
-                } else {
-                    prop_assert_eq!(status, Status::Booked);
-                    prop_assert_eq!(told_version, version);
-                }
-            }
-        }
-
-        #[test]
-        fn pauses_grow_and_stay_in_bounds(attempts in 0_u32..200, jitter in 0_u16..=1000) {
-            let wait = pause(attempts, jitter);
-            prop_assert!(wait >= FIRST_PAUSE / 2 && wait <= LONGEST_PAUSE);
-        }
-    }
-
-    #[test]
-    fn delivery_is_tried_for_at_least_41_hours() {
-        let (mut waited, mut attempts) = (SignedDuration::ZERO, 0);
-        while waited < GIVE_UP_AFTER {
-            attempts += 1;
-            waited += pause(attempts, 1000);
-        }
-        assert!(waited >= SignedDuration::from_hours(41));
-        assert!((30..200).contains(&attempts), "{attempts} attempts");
-    }
+/// The states and what leads from one to another, as a table in Markdown: what `docs/notices.md` shows.
+pub fn state_table() -> String {
+    let row = |state: NoticeState| {
+        let next = state
+            .next()
+            .iter()
+            .map(move |(next, when)| format!("| `{}` | `{}` | {when} |\n", state.name(), next.name()));
+        let stays = state.next().is_empty().then(|| format!("| `{}` | | it stays so |\n", state.name()));
+        next.chain(stays)
+    };
+    let rows: String = NoticeState::ALL.into_iter().flat_map(row).collect();
+    format!("| state | becomes | when |\n| --- | --- | --- |\n{rows}")
 }
+
+#[cfg(test)]
+mod tests;

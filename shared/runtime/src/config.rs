@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::edge::settings::Settings;
 use crate::faults::{Faults, Misconfigured};
+use crate::outbound::Networks;
 
 /// Where the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +68,15 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// `MAIL_FROM`: sender of every e-mail.
     pub mail_from: String,
-    /// `SMS_URL`: `brevo:SENDER?key=…`, through whom SMS are sent; in development the gateway plays the provider.
+    /// `SMS_URL`: `brevo:SENDER?key=…`, `ovh:SENDER?service=…` or `twilio:SENDER?account=…`, through whom SMS are sent; in
+    /// development the gateway plays the provider.
     pub sms_url: Option<String>,
+    /// `SMS_COST_MICROEUR`: what one SMS costs, or one credit of who counts credits, in millionths of a euro.
+    pub sms_cost_microeur: Option<u64>,
+    /// `PUSH_KEY`: private key of P-256, 32 bytes in base64url, by which push services know us; absent: no web push.
+    pub push_key: Option<String>,
+    /// `PUSH_CONTACT`: `mailto:…` or `https://…`, where push services may reach us (default: the address of `MAIL_FROM`).
+    pub push_contact: Option<String>,
     /// `BREACHED_PASSWORDS_URL`: whom to ask whether a new password is known from a breach (k-anonymity); nobody without it.
     pub breached_passwords_url: Option<String>,
     /// `PUBLIC_URL`: base of links in messages, without a final slash; messages hold none without it. Passkeys are bound to
@@ -125,6 +133,8 @@ pub struct Config {
     pub queue_url: Option<String>,
     /// `CARNET_CLOCK`: in development, the instant that it is when the process starts.
     pub clock: Option<Timestamp>,
+    /// `WEBHOOK_NETWORKS`: networks besides the public ones that webhooks may go to, `10.20.0.0/16,…` (default none).
+    pub webhook_networks: Networks,
     /// What stands before every request.
     pub edges: Settings,
 }
@@ -190,6 +200,8 @@ impl Config {
             }
             read => read,
         };
+        let networks = get("WEBHOOK_NETWORKS").unwrap_or_default().parse();
+        let networks = networks.map_err(|problem| ConfigError::new("WEBHOOK_NETWORKS", problem));
         let anywhere = if development { "127.0.0.1" } else { "0.0.0.0" };
         let bind = get("BIND").map(|bind| match bind.parse::<std::net::IpAddr>() {
             Ok(_) => Ok(bind),
@@ -210,6 +222,9 @@ impl Config {
             smtp_url: get("SMTP_URL"),
             mail_from: get("MAIL_FROM").unwrap_or_else(|| "Carnet <ne-pas-repondre@carnet.example>".into()),
             sms_url: get("SMS_URL"),
+            sms_cost_microeur: faults.note(number(&get, "SMS_COST_MICROEUR")).flatten(),
+            push_key: get("PUSH_KEY"),
+            push_contact: get("PUSH_CONTACT"),
             breached_passwords_url: get("BREACHED_PASSWORDS_URL"),
             public_url: get("PUBLIC_URL"),
             state: get("CARNET_STATE").map_or_else(|| PathBuf::from(".carnet"), PathBuf::from),
@@ -237,6 +252,7 @@ impl Config {
             stops_between_requests: get("AWS_LAMBDA_RUNTIME_API").is_some(),
             queue_url: get("QUEUE_URL"),
             clock: clock.and_then(|clock| faults.note(clock)),
+            webhook_networks: faults.note(networks).unwrap_or_default(),
             edges: Settings::read(&get, development, &mut faults),
         };
         (config, faults)
@@ -261,12 +277,13 @@ impl Config {
         copy
     }
 
-    fn secret_texts(&mut self) -> [(&'static str, &mut Option<String>); 12] {
+    fn secret_texts(&mut self) -> [(&'static str, &mut Option<String>); 13] {
         [
             ("DATABASE_URL", &mut self.database_url),
             ("EVENTS_SECRET", &mut self.events_secret),
             ("SMTP_URL", &mut self.smtp_url),
             ("SMS_URL", &mut self.sms_url),
+            ("PUSH_KEY", &mut self.push_key),
             ("CARNET_SIGNING_KEY", &mut self.signing_key),
             ("CARNET_SIGNING_KEYS_BEFORE", &mut self.signing_keys_before),
             ("CARNET_VERIFYING_KEYS", &mut self.verifying_keys),

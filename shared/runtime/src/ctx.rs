@@ -16,8 +16,11 @@ use crate::mail::Mailer;
 use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
+use crate::push::Push;
 use crate::seals::Seals;
 use crate::sms::Sms;
+#[cfg(not(target_family = "wasm"))]
+use crate::webhooks::Webhooks;
 use crate::{Kind, Manifest, Problem};
 
 /// What a handler may use. Cloning is a few reference counts.
@@ -48,12 +51,17 @@ pub struct Parts {
     pub mail: Mailer,
     /// The way out for SMS.
     pub sms: Sms,
+    /// The way out for web push.
+    pub push: Push,
     /// Whom to ask whether a password is known from a breach.
     pub breaches: Breaches,
     /// With whom people may sign in.
     pub openid: Providers,
     /// Where the bytes of documents are; none where that is not said.
     pub objects: Option<Arc<Objects>>,
+    /// The way out to partners' programs.
+    #[cfg(not(target_family = "wasm"))]
+    pub webhooks: Webhooks,
     /// How events reach their consumers.
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod aws;
 pub mod breaches;
+pub mod calendar;
 pub mod clock;
 pub mod codes;
 pub mod config;
@@ -25,7 +26,7 @@ pub mod mail;
 pub mod objects;
 pub mod openapi;
 pub mod openid;
-mod outbound;
+pub mod outbound;
 pub mod pace;
 pub mod page;
 pub mod passkeys;
@@ -33,6 +34,7 @@ pub mod passwords;
 pub mod people;
 pub mod period;
 pub mod problem;
+pub mod push;
 pub mod queue;
 pub mod schedule;
 #[cfg(not(target_family = "wasm"))]
@@ -45,6 +47,8 @@ pub mod sms;
 pub mod telemetry;
 pub mod texts;
 pub mod view;
+#[cfg(not(target_family = "wasm"))]
+pub mod webhooks;
 pub mod words;
 
 pub use actor::Actor;

@@ -1,9 +1,14 @@
 //! The way out by HTTP: bounded in time and in size, and following nobody elsewhere.
 
 #[cfg(not(target_family = "wasm"))]
+pub mod guarded;
+#[cfg(not(target_family = "wasm"))]
 mod native;
+mod networks;
 
 use axum::body::Bytes;
+
+pub use networks::{Networks, is_public};
 
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{Outbound, Trust};
@@ -13,7 +18,7 @@ pub(crate) use crate::host::spin::{Outbound, Trust};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OutboundError {
+pub enum OutboundError {
     /// It did not come in time.
     #[error("no answer in time")]
     Late,
@@ -23,9 +28,13 @@ pub(crate) enum OutboundError {
     /// It broke off, or is larger than it may be.
     #[error("the answer breaks off or is too large")]
     Body,
+    /// It leads to where nothing goes: no public address, another protocol's port, or a name with a password in it. Said
+    /// only by [`guarded`].
+    #[error("no way for us: not a public address")]
+    Forbidden,
 }
 
 /// What is sent: a request whole.
-pub(crate) type Request = http::Request<Bytes>;
+pub type Request = http::Request<Bytes>;
 /// What comes back, whole.
-pub(crate) type Response = http::Response<Bytes>;
+pub type Response = http::Response<Bytes>;

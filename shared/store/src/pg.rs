@@ -153,6 +153,10 @@ fn migrator() -> Migrator {
         (20_261_124_000_022, "words_sealed", include_str!("../migrations/20261124000022_words_sealed.sql")),
         (20_261_124_000_023, "ended", include_str!("../migrations/20261124000023_ended.sql")),
         (20_261_124_000_024, "documents", include_str!("../migrations/20261124000024_documents.sql")),
+        (20_261_127_000_025, "calendar_feeds", include_str!("../migrations/20261127000025_calendar_feeds.sql")),
+        (20_261_127_000_026, "webhooks", include_str!("../migrations/20261127000026_webhooks.sql")),
+        (20_261_127_000_027, "push", include_str!("../migrations/20261127000027_push.sql")),
+        (20_261_127_000_028, "notices", include_str!("../migrations/20261127000028_notices.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -172,12 +176,16 @@ const ROUTINES: &[(&str, &str)] = &[
     ("access", include_str!("../routines/access.sql")),
     ("audit", include_str!("../routines/audit.sql")),
     ("booking", include_str!("../routines/booking.sql")),
+    ("calendar", include_str!("../routines/calendar.sql")),
     ("documents", include_str!("../routines/documents.sql")),
     ("openid", include_str!("../routines/openid.sql")),
     ("patients", include_str!("../routines/patients.sql")),
     ("people", include_str!("../routines/people.sql")),
+    ("push", include_str!("../routines/push.sql")),
     ("sessions", include_str!("../routines/sessions.sql")),
     ("sign_in_attempts", include_str!("../routines/sign_in_attempts.sql")),
+    ("notices", include_str!("../routines/notices.sql")),
+    ("webhooks", include_str!("../routines/webhooks.sql")),
 ];
 /// Writes the policy as it is in the code.
 const POLICY: &str = include_str!("../routines/policy.sql");

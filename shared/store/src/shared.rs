@@ -39,6 +39,10 @@ pub const SETTLE_DELIVERY: Statement<Value> = statement!("settle_delivery");
 pub const DEAD_DELIVERIES: Statement<Value> = statement!("dead_deliveries");
 /// Tries a dead delivery again. Parameters: delivery, now.
 pub const REPLAY_DELIVERY: Statement<Value> = statement!("replay_delivery");
+/// Where the browsers of an account are reached: each a `runtime::push::Stored`. Parameter: account.
+pub const PUSH_SUBSCRIPTIONS: Statement<Value> = statement!("push_subscriptions");
+/// Forgets a browser that its push service does not know any more. Parameters: who, subscription, as it was sealed.
+pub const SUBSCRIPTION_GONE: Statement<Value> = statement!("subscription_gone");
 /// Bytes of documents that are to be removed. Parameter: how many at most.
 pub const OBJECTS_TO_REMOVE: Statement<ToRemove> = statement!("objects_to_remove");
 /// Bytes of documents that are gone. Parameters: keys, now.

@@ -1,6 +1,7 @@
 //! What a test stands on.
 
 pub mod app;
+pub mod calendars;
 pub mod client;
 pub mod database;
 pub mod logs;

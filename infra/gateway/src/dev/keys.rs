@@ -6,6 +6,7 @@ use std::path::Path;
 use runtime::config::Config;
 use runtime::host::StartError;
 use runtime::keys::Keys;
+use runtime::push;
 use runtime::seals::SealKey;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ struct Stored {
     master: String,
     #[serde(default)]
     seal: Option<String>,
+    #[serde(default)]
+    push: Option<String>,
 }
 
 /// Fills in the keys that the environment does not give, and where the copies of the seals go.
@@ -33,6 +36,8 @@ pub fn provide(config: &mut Config) -> Result<(), StartError> {
     config.master_key.get_or_insert(stored.master);
     // Absent from a directory of an earlier release: there it is derived from the master key.
     config.seal_key = config.seal_key.take().or(stored.seal);
+    // And there no push is sent.
+    config.push_key = config.push_key.take().or(stored.push);
     Ok(())
 }
 
@@ -43,7 +48,7 @@ fn stored(state: &Path) -> Result<Stored, StartError> {
     }
     std::fs::create_dir_all(state)?;
     let (signing, master) = Keys::generate()?;
-    let keys = Stored { signing, master, seal: Some(SealKey::generate()?) };
+    let keys = Stored { signing, master, seal: Some(SealKey::generate()?), push: Some(push::generate_key()?) };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -70,14 +70,16 @@ impl Phones {
         Ok(url)
     }
 
-    fn keep(&self, posted: Posted) -> Mood {
+    /// How to behave, and how many were posted by then.
+    fn keep(&self, posted: Posted) -> (Mood, usize) {
         let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
         if mood == Mood::Well {
             let of = |field: &str| posted.message[field].as_str().unwrap_or_default();
             self.mailbox.keep_sms(&format!("+{}", of("recipient")), of("content"));
         }
-        self.posted.lock().unwrap_or_else(PoisonError::into_inner).push(posted);
-        mood
+        let mut all = self.posted.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(posted);
+        (mood, all.len())
     }
 }
 
@@ -85,8 +87,9 @@ async fn take(
     State(phones): State<Arc<Phones>>, headers: HeaderMap, Json(message): Json<Value>,
 ) -> (StatusCode, Json<Value>) {
     let key = headers.get("api-key").and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
-    match phones.keep(Posted { key, message }) {
-        Mood::Well => (StatusCode::CREATED, Json(json!({"reference": "carnet", "messageId": 1}))),
+    let (mood, number) = phones.keep(Posted { key, message });
+    match mood {
+        Mood::Well => (StatusCode::CREATED, Json(json!({"reference": "carnet", "messageId": number}))),
         Mood::Answers(status) => (status, Json(json!({"code": "not_today", "message": "not today"}))),
         Mood::Hangs => std::future::pending().await,
     }

@@ -7,6 +7,7 @@ mod booking;
 mod documents;
 mod knee;
 mod load;
+mod notices;
 mod pgbench;
 mod report;
 mod runtimes;
@@ -76,6 +77,9 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     }
     if only.as_deref() == Some("documents") {
         documents::measure(&bench, &mut report).await?;
+    }
+    if only.as_deref() == Some("notices") {
+        notices::measure(&bench, argument(arguments, "notices")?.unwrap_or(100_000), &mut report).await?;
     }
     if wanted("access") {
         access::measure(&bench, &mut report).await?;

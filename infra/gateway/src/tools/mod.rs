@@ -1,5 +1,6 @@
 //! The tools of a developer's machine, as subcommands of the gateway.
 
+pub mod asyncapi;
 pub mod audit;
 mod bench;
 pub mod client;
@@ -20,6 +21,7 @@ use runtime::keys::Keys;
 /// What stopped it, in words for a terminal.
 pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result<(), StartError> {
     match tool.as_str() {
+        "asyncapi" => print_asyncapi(),
         "audit-key" => audit::print_key(config),
         "audit-verify" => audit::run(&arguments, config).await,
         "bench" => bench::run(&arguments, config).await,
@@ -31,6 +33,7 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
         "migrate" => migrate(config).await,
         "secrets" => print_secrets(),
         "health" => runtime::host::health(&config).await,
+        "sms-callbacks" => print_callbacks(&config),
         "spin-manifest" => spin_manifest(),
         "dead-letters" => dead_letters::run(&arguments, config).await,
         "database-url" => database_url(config),
@@ -43,6 +46,24 @@ pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result
 #[expect(clippy::unnecessary_wraps, reason = "as the other tools")]
 fn matrix() -> Result<(), StartError> {
     print!("{}", domain::access::matrix());
+    Ok(())
+}
+
+/// Prints which address a provider of text messages is to call.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+fn print_callbacks(config: &Config) -> Result<(), StartError> {
+    let site = config.public_url.as_deref().ok_or("PUBLIC_URL: is missing")?;
+    let keys = Keys::of(config)?;
+    for provider in runtime::sms::Provider::ALL {
+        println!("{}: {}", provider.name(), runtime::sms::callback(site, provider, &keys)?);
+    }
+    Ok(())
+}
+
+/// Prints `events/asyncapi.yaml`.
+#[expect(clippy::print_stdout, reason = "its one purpose")]
+fn print_asyncapi() -> Result<(), StartError> {
+    print!("{}", asyncapi::text(std::path::Path::new("events"))?);
     Ok(())
 }
 
@@ -72,7 +93,7 @@ async fn migrate(config: Config) -> Result<(), StartError> {
 }
 
 /// New secrets of a whole product, as files of variables hold them: whatever a function does not start without, but for the
-/// address of the database.
+/// address of the database, and the key of web push, which is to stay.
 ///
 /// # Errors
 /// When the system gives no randomness.
@@ -101,6 +122,7 @@ pub fn secrets() -> Result<String, StartError> {
         ("CARNET_LOOKUP_KEY", lookup),
         ("CARNET_SEAL_KEY", seal),
         ("EVENTS_SECRET", events?),
+        ("PUSH_KEY", runtime::push::generate_key()?),
     ];
     Ok(lines.map(|(name, value)| format!("{name}={value}\n")).concat())
 }

@@ -150,6 +150,7 @@ fn variables(config: &Config, events: &str) -> Result<Vec<(&'static str, String)
         ("CARNET_SEALS", config.seals.clone()),
         ("SMTP_URL", config.smtp_url.clone()),
         ("SMS_URL", config.sms_url.clone()),
+        ("PUSH_KEY", config.push_key.clone()),
         ("SUBSCRIPTIONS", Some(subscriptions.join(","))),
         ("CONSUMER_URL", Some(format!("http://{events}"))),
     ];

@@ -33,6 +33,8 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Patient, Resource::Patient, CREATE, &[Anyone]),
     rule(Role::Patient, Resource::Patient, &[Read, Update], &[Oneself, GuardianBook, GuardianDocuments]),
     rule(Role::Patient, Resource::Appointment, ALL, &[Oneself, GuardianBook]),
+    // Which visits stand in it is asked of `appointment` at each reading.
+    rule(Role::Patient, Resource::CalendarFeed, &[Create, Read, Delete], &[Anyone]),
     rule(Role::Patient, Resource::Note, &[Create, Read], &[Oneself, GuardianBook]),
     rule(Role::Patient, Resource::Document, ALL, &[Oneself, GuardianDocuments]),
     // Who may do it to medical documents may do it to these: their routes ask for this one.
@@ -54,6 +56,7 @@ pub const POLICY: &[Rule] = &[
     // Practitioners: their agenda, and the patients they care for.
     rule(Role::Practitioner, Resource::Patient, READ, &[Care, Emergency]),
     rule(Role::Practitioner, Resource::Appointment, ALL, &[OwnAgenda]),
+    rule(Role::Practitioner, Resource::CalendarFeed, &[Create, Read, Delete], &[Anyone]),
     rule(Role::Practitioner, Resource::Note, READ, &[OwnAgenda]),
     rule(Role::Practitioner, Resource::Document, &[Create, Read, Update], &[Care, Emergency]),
     rule(Role::Practitioner, Resource::AdministrativeDocument, &[Create, Read, Update], &[Care, Emergency]),
@@ -64,6 +67,14 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Practitioner, Resource::ConfidentialPrescription, &[Create, Read, Update], &[Care]),
     rule(Role::Practitioner, Resource::EmergencyAccess, CREATE, &[Unblocked]),
     rule(Role::Practitioner, Resource::Secrecy, UPDATE, &[OwnAgenda]),
+    // What was told of visits, and the letters that wait to be printed.
+    rule(Role::Practitioner, Resource::Notice, &[Read, Update], &[OwnAgenda]),
+    rule(Role::Secretary, Resource::Notice, &[Read, Update], &[Attached]),
+    // Figures, in which nobody is.
+    rule(Role::Practitioner, Resource::NoticeStatistics, READ, &[Anyone]),
+    rule(Role::Secretary, Resource::NoticeStatistics, READ, &[Anyone]),
+    rule(Role::Administrator, Resource::NoticeTemplate, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::NoticeStatistics, READ, &[Establishment]),
     // Nurses: with the practitioners they are attached to; nothing that is marked confidential.
     rule(Role::Nurse, Resource::Patient, READ, &[StaffOfCare]),
     rule(Role::Nurse, Resource::Appointment, READ, &[Attached]),
@@ -77,10 +88,11 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Secretary, Resource::AdministrativeDocument, &[Create, Read, Delete], &[StaffOfCare]),
     rule(Role::Secretary, Resource::Appointment, ALL, &[Attached]),
     rule(Role::Secretary, Resource::Secrecy, UPDATE, &[Attached]),
-    // Administrators: who works here, and what was done here; never a patient.
+    // Administrators: who works here, what was done here, and which programs are told of it; never a patient.
     rule(Role::Administrator, Resource::Membership, ALL, &[Establishment]),
     rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
+    rule(Role::Administrator, Resource::Webhook, ALL, &[Establishment]),
     // Operators: who is a professional, who may act for a child, who runs an establishment, in an incident who is signed
     // out, who has lost their second factors, and whose record is contested in court.
     rule(Role::Operator, Resource::Session, &[Delete], &[Anyone]),

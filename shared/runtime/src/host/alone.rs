@@ -48,7 +48,7 @@ pub(super) fn queue(config: &Config, consumer: &str) -> Result<Option<Arc<Sqs>>,
 /// Runs the function's trigger once: for platforms whose scheduler starts processes.
 pub(super) async fn tick(name: &str, app: &App) -> Result<(), StartError> {
     let request = Request::post(format!("/_events/{name}")).header(CONTENT_TYPE, "application/cloudevents+json");
-    let status = app.events.clone().oneshot(request.body(Body::empty())?).await?.status();
+    let status = app.events.clone().oneshot(request.body(Body::from("{}"))?).await?.status();
     if status.is_success() { Ok(()) } else { Err(format!("the tick was answered {status}").into()) }
 }
 

@@ -39,9 +39,12 @@ use crate::mail::Mailer;
 use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
+use crate::push::Push;
 use crate::queue::{self, Sqs};
 use crate::seals::Seals;
 use crate::sms::Sms;
+#[cfg(not(target_family = "wasm"))]
+use crate::webhooks::Webhooks;
 use crate::{Ctx, Manifest, Parts};
 
 /// The variable of what signs seals.
@@ -115,7 +118,8 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     }
     faults.note(Passkeys::of(config));
     faults.note(Mailer::new(config.smtp_url.as_deref(), &config.mail_from));
-    faults.note(Sms::new(config.sms_url.as_deref()));
+    faults.note(Sms::new(config.sms_url.as_deref(), config.sms_cost_microeur));
+    faults.note(Push::of(config));
     // Only who is given the key of the store reaches it.
     if config.aws.is_some() {
         faults.note(objects(config));
@@ -154,6 +158,7 @@ fn parts(
     subscriptions: Vec<Subscription>,
 ) -> Result<Ctx, StartError> {
     let bound = Arc::new(Bound::new(db, &keys));
+    let sms = Sms::new(config.sms_url.as_deref(), config.sms_cost_microeur)?.at(config.public_url.as_deref(), &keys);
     Ok(Ctx::new(Parts {
         db: bound.clone(),
         bound,
@@ -162,10 +167,13 @@ fn parts(
         seals: seals.map(Arc::new),
         passkeys: Passkeys::of(config)?,
         mail: Mailer::new(config.smtp_url.as_deref(), &config.mail_from)?,
-        sms: Sms::new(config.sms_url.as_deref())?,
+        sms,
+        push: Push::of(config)?,
         breaches: Breaches::new(config.breached_passwords_url.as_deref())?,
         openid: Providers::from_config(config)?,
         objects: if config.aws.is_some() { objects(config)? } else { None },
+        #[cfg(not(target_family = "wasm"))]
+        webhooks: Webhooks::new(config.webhook_networks.clone()),
         deliver,
         subscriptions,
         rates: Rates::default(),

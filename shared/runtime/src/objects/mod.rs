@@ -265,7 +265,7 @@ impl Objects {
                 Ok(answer) if answer.status() == StatusCode::NOT_FOUND => return Err(ObjectsError::Missing),
                 Ok(answer) if is_passing(answer.status()) => format!("it answers {} to {what}", answer.status()),
                 Ok(answer) => return Err(ObjectsError::Refused(answer.status(), what)),
-                Err(OutboundError::Connection(_)) => format!("no connection for {what}"),
+                Err(OutboundError::Connection(_) | OutboundError::Forbidden) => format!("no connection for {what}"),
                 Err(OutboundError::Body) => format!("it breaks off {what}"),
                 Err(OutboundError::Late) => format!("no answer in time to {what}"),
             };

@@ -45,7 +45,7 @@ impl Trust {
         Some(trust)
     }
 
-    fn config(self) -> io::Result<ClientConfig> {
+    pub(super) fn config(self) -> io::Result<ClientConfig> {
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let config = config.with_safe_default_protocol_versions().map_err(io::Error::other)?;
         let config = match self.authorities {

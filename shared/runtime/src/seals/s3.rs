@@ -82,7 +82,7 @@ impl S3 {
         let request = request.body(body.into()).map_err(|_| ObjectsError::Store("not a request".into()))?;
         let answer = self.client.send(request, TIMEOUT, MAX_ANSWER).await.map_err(|error| {
             let said = match error {
-                OutboundError::Connection(_) => "does not answer",
+                OutboundError::Connection(_) | OutboundError::Forbidden => "does not answer",
                 OutboundError::Body => "breaks off",
                 OutboundError::Late => "takes too long",
             };

@@ -153,7 +153,7 @@ fn a_trigger_comes_by_post_with_the_secret_and_not_without() {
         let product = product().await;
         let address = &product.guests.address;
         let bearing = format!("Bearer {SECRET}");
-        for name in ["send-reminders", "expire-holds", "seal-audit", "purge", "tend-accounts"] {
+        for name in ["expire-holds", "seal-audit", "purge", "tend-accounts"] {
             let path = format!("/_events/{name}");
             assert_eq!(post_to(address, &path, &[]).await, StatusCode::NOT_FOUND, "{name}");
             assert_eq!(post_to(address, &path, &[("authorization", "Bearer another")]).await, StatusCode::NOT_FOUND);

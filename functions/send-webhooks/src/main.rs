@@ -1,0 +1,4 @@
+//! Send partners’ programs what is due, signed.
+fn main() -> std::process::ExitCode {
+    runtime::host::main(fn_send_webhooks::FUNCTION)
+}
