@@ -1,14 +1,15 @@
 //! The ways out, one for each channel.
 
-use domain::SignedDuration;
 use domain::notice::NoticeChannel;
 use domain::person::dialled;
+use domain::{SignedDuration, Timestamp};
+use futures_util::future::join_all;
 use runtime::Ctx;
 use runtime::actor::system;
 use runtime::mail::MailError;
 use runtime::push::{Message as PushMessage, PushError, Stored, Urgency};
 use runtime::sms::SmsError;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::shared::{PUSH_SUBSCRIPTIONS, SUBSCRIPTION_GONE};
 use store::{Query as _, params};
 
@@ -97,16 +98,12 @@ async fn push(ctx: &Ctx, message: &Message) -> Result<Sent, NotSent> {
     let until = first.useful_until().map_or(LONGEST_WAIT, |until| until.duration_since(now).min(LONGEST_WAIT));
     let ttl_seconds = u32::try_from(until.as_secs()).unwrap_or_default();
     let sent = PushMessage { text: told.as_bytes(), ttl_seconds, urgency: Urgency::High, topic: None };
+    // At once: one push service that hangs holds up no other, nor the run.
+    let told = join_all(browsers.into_iter().map(|browser| one_browser(ctx, browser, sent, now))).await;
     let (mut taken, mut later) = (false, None);
-    for browser in browsers {
-        let Ok(browser) = serde_json::from_value::<Stored>(browser) else { continue };
-        let subscription = browser.open(&ctx.keys).await.map_err(NotSent::later)?;
-        match ctx.push.send(&subscription, sent, now).await {
+    for outcome in told {
+        match outcome? {
             Ok(()) => taken = true,
-            Err(PushError::Gone) => {
-                let gone = params![system(now), browser.id, browser.as_sealed()];
-                ctx.db.one(&SUBSCRIPTION_GONE, gone).await.map_err(NotSent::later)?;
-            }
             Err(error) if error.is_transient() => later = Some(error),
             Err(error) => tracing::warn!(%error, "a browser could not be told"),
         }
@@ -116,4 +113,18 @@ async fn push(ctx: &Ctx, message: &Message) -> Result<Sent, NotSent> {
         Some(error) => Err(NotSent::later(error)),
         None => Err(NotSent::Never("no browser took it".into())),
     }
+}
+
+/// What a browser's push service says; one that is gone is forgotten.
+async fn one_browser(
+    ctx: &Ctx, browser: Value, sent: PushMessage<'_>, now: Timestamp,
+) -> Result<Result<(), PushError>, NotSent> {
+    let Ok(browser) = serde_json::from_value::<Stored>(browser) else { return Ok(Err(PushError::Gone)) };
+    let subscription = browser.open(&ctx.keys).await.map_err(NotSent::later)?;
+    let told = ctx.push.send(&subscription, sent, now).await;
+    if matches!(told, Err(PushError::Gone)) {
+        let gone = params![system(now), browser.id, browser.as_sealed()];
+        ctx.db.one(&SUBSCRIPTION_GONE, gone).await.map_err(NotSent::later)?;
+    }
+    Ok(told)
 }
