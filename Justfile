@@ -59,10 +59,12 @@ spin-manifest:
 sms-callbacks:
     @{{ gateway }} sms-callbacks
 
-# Write events/asyncapi.yaml from the schemas of the events and the manifests.
+# Write events/asyncapi.yaml and events/webhooks.asyncapi.yaml from the schemas of the events and the manifests.
 asyncapi:
     cargo run --quiet --package gateway -- asyncapi > events/asyncapi.yaml.new
     mv events/asyncapi.yaml.new events/asyncapi.yaml
+    cargo run --quiet --package gateway -- asyncapi webhooks > events/webhooks.asyncapi.yaml.new
+    mv events/webhooks.asyncapi.yaml.new events/webhooks.asyncapi.yaml
 
 # The contract of the database and the main job under the real Spin, 4.1 or newer, which must be in PATH.
 test-spin:

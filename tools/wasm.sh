@@ -77,25 +77,47 @@ debian_compiler() {
     fi
 }
 
+# A version of it that knows what rustc writes: Debian 12 has 108.
+need_wasm_opt() {
+    has wasm-opt || packages binaryen
+    CARNET_WASM_OPT=$(command -v wasm-opt) || die "wasm-opt is missing"
+    export CARNET_WASM_OPT
+}
+
 need_clang
+# What only tests run is linked quickly rather than small.
+if [ "${1:-}" = together ]; then profile=wasm-test; else profile=wasm; fi
 if rustup_target; then
     target=wasm32-wasip2
+    if [ $profile = wasm ]; then
+        need_wasm_opt
+        CARNET_WASM_LD=$(rustc --print target-libdir --target $target)/../../$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld/wasm-ld
+        export CARNET_WASM_LD
+        export CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-arg=--wasm-ld-path=$root/tools/wasm-ld.sh"
+    fi
     export CC_wasm32_wasip2="$clang" AR_wasm32_wasip2="$archiver"
-    compile() { cargo build --quiet --locked --profile wasm --target $target "$@"; }
+    compile() { cargo build --quiet --locked --profile $profile --target $target "$@"; }
 else
     debian_compiler
     target=wasm32-wasip1
+    CARNET_WASM_LD=/usr/bin/wasm-ld-19
+    linked_by=$CARNET_WASM_LD
+    if [ $profile = wasm ]; then
+        need_wasm_opt
+        linked_by=$root/tools/wasm-ld.sh
+        export CARNET_WASM_LD
+    fi
     export CC_wasm32_wasip1="$clang" AR_wasm32_wasip1="$archiver"
     # A component all the same: the linker puts the adapter of wasip1 in. -lc is for the linker only, or crates that link to
     # libc themselves break.
     compile() {
         env -u CARGO -u RUSTUP_TOOLCHAIN RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTFLAGS="-C linker=$cache/bin/wasm-component-ld \
 -C link-self-contained=no -L/usr/lib/wasm32-wasi -C link-arg=/usr/lib/wasm32-wasi/crt1-reactor.o -C link-arg=-lc \
--C link-arg=--wasm-ld-path=/usr/bin/wasm-ld-19" \
-            /usr/bin/cargo build --quiet --locked --profile wasm -Z build-std=std,panic_abort --target $target "$@"
+-C link-arg=--wasm-ld-path=$linked_by" \
+            /usr/bin/cargo build --quiet --locked --profile $profile -Z build-std=std,panic_abort --target $target "$@"
     }
 fi
-built=$CARGO_TARGET_DIR/$target/wasm
+built=$CARGO_TARGET_DIR/$target/$profile
 components=$CARGO_TARGET_DIR/components
 
 # Every component of guest has one file name, which cargo does not tell apart by features: what is there for other functions

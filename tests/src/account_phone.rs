@@ -36,21 +36,21 @@ async fn prove(app: &App, email: &str) {
 }
 
 /// Gives or removes a number.
-async fn give(client: &Client, phone: Option<&str>) -> Answer {
+pub async fn give(client: &Client, phone: Option<&str>) -> Answer {
     client.post("/v1/accounts/phone", &json!({"phone": phone, "password": PHRASE})).await
 }
 
-async fn ask(app: &App, client: &Client) {
+pub async fn ask(app: &App, client: &Client) {
     client.post(ASK, &json!({})).await.expect(202);
     app.settle().await;
 }
 
-async fn verify(client: &Client, code: &str) -> Answer {
+pub async fn verify(client: &Client, code: &str) -> Answer {
     client.post(VERIFY, &json!({"code": code})).await
 }
 
 /// The code that was sent last to a number.
-fn sent(app: &App, phone: &str) -> String {
+pub fn sent(app: &App, phone: &str) -> String {
     let text = app.mails(phone).pop().expect("an SMS").text;
     logs::keep_secret(&text);
     let code = text

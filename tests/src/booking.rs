@@ -30,7 +30,13 @@ async fn a_parent_books_for_her_child_and_reads_it_again() {
     let clear = app.count("select count(*) from appointment where note like '%noir%' or note is null").await;
     assert_eq!(clear, 0);
     let rows = app.sql("select jsonb_build_object('kind', kind, 'data', data) from outbox").await;
-    assert_eq!(rows, [json!({"kind": "appointment.booked.v1", "data": {"appointment": booked["id"], "version": 1}})]);
+    let whose: Value = sqlx::query_scalar("select to_jsonb(establishment_id) from site where id = $1::uuid")
+        .bind(booked["site"].as_str().unwrap())
+        .fetch_one(app.pool())
+        .await
+        .unwrap();
+    let data = json!({"appointment": booked["id"], "version": 1, "establishment": whose});
+    assert_eq!(rows, [json!({"kind": "appointment.booked.v1", "data": data})]);
     assert_eq!(
         app.count(
             "select count(*) from audit where event in ('appointment.book', 'appointment.read', 'appointment.list')"

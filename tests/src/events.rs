@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::App;
 use crate::support::app::book;
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("events")
 }
 
@@ -62,21 +62,93 @@ fn the_description_is_written_from_the_schemas_and_the_manifests() {
     assert_eq!(read("asyncapi.yaml"), written, "run `just asyncapi`");
 }
 
-/// What is told of each event: property, its type and form, whether it is always there.
-fn told(kind: &str) -> Value {
-    let schema: Value = serde_json::from_str(&read(&format!("{kind}.json"))).unwrap();
-    assert_eq!(schema["additionalProperties"], false, "{kind}: what is not described is not sent");
-    let required = schema["required"].as_array().unwrap();
+/// What a schema says of a value: its type and form, and of all that is within it.
+fn told(schema: &Value) -> Value {
+    let said = [
+        "type",
+        "format",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+    ];
+    let mut told: Map<String, Value> =
+        said.iter().filter_map(|key| Some(((*key).to_owned(), schema.get(*key)?.clone()))).collect();
+    if let Some(items) = schema.get("items") {
+        told.insert("items".into(), self::told(items));
+    }
+    if schema.get("properties").is_some() {
+        told.insert("properties".into(), properties(schema));
+    }
+    Value::Object(told)
+}
+
+/// The properties of an object: what is told of each, and whether it is always there.
+pub fn properties(schema: &Value) -> Value {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
     let properties = schema["properties"].as_object().unwrap().iter().map(|(name, property)| {
-        let mut told = json!({"required": required.contains(&json!(name))});
-        for key in ["type", "format", "enum", "const", "minimum"] {
-            if !property[key].is_null() {
-                told[key] = property[key].clone();
-            }
-        }
-        (name.clone(), told)
+        let mut all = json!({"required": required.contains(&json!(name))});
+        all.as_object_mut().unwrap().extend(told(property).as_object().unwrap().clone());
+        (name.clone(), all)
     });
     Value::Object(properties.collect())
+}
+
+/// What was told of properties and is not told any more, or in another form. More may be told of by now.
+pub fn keeps(before: &Value, now: &Value) -> Vec<String> {
+    let mut lost = vec![];
+    for (name, before) in before.as_object().unwrap() {
+        differs(before, &now[name], name, &mut lost);
+    }
+    lost
+}
+
+fn differs(before: &Value, now: &Value, at: &str, lost: &mut Vec<String>) {
+    for (key, value) in before.as_object().unwrap() {
+        match key.as_str() {
+            "properties" => lost.extend(keeps(value, &now[key]).into_iter().map(|what| format!("{at}.{what}"))),
+            "items" => differs(value, &now[key], &format!("{at}[]"), lost),
+            _ if &now[key] == value => {}
+            _ => lost.push(format!("{at}: {key} was {value}, is {}", now[key])),
+        }
+    }
+}
+
+/// Whether nothing is sent that is not described, however deep.
+fn is_closed(schema: &Value) -> bool {
+    let within = schema["properties"].as_object().into_iter().flat_map(|properties| properties.values());
+    (schema.get("properties").is_none() || schema["additionalProperties"] == false)
+        && within.chain(schema.get("items")).all(is_closed)
+}
+
+#[test]
+fn what_is_within_a_property_is_kept_too() {
+    let schema = json!({"properties": {"of": {"type": "object", "required": ["a"], "properties": {
+        "a": {"type": "array", "items": {"type": "string", "pattern": "^x"}}, "b": {"type": "integer", "maximum": 9}}}}});
+    let before = properties(&schema);
+    assert_eq!(keeps(&before, &before), Vec::<String>::new());
+    let more = |at: &str, value: Value| {
+        let mut schema = schema.clone();
+        *schema.pointer_mut(at).unwrap() = value;
+        keeps(&before, &properties(&schema))
+    };
+    let b = json!({"type": "integer", "maximum": 9});
+    let a = json!({"type": "array", "items": {"type": "string", "pattern": "^x"}});
+    assert_eq!(more("/properties/of/properties", json!({"a": a, "b": b, "c": b})), Vec::<String>::new());
+    assert!(!more("/properties/of/properties", json!({"a": a})).is_empty());
+    for (at, value) in [
+        ("/properties/of/required", json!([])),
+        ("/properties/of/properties/b/maximum", json!(10)),
+        ("/properties/of/properties/a/items/pattern", json!("^y")),
+        ("/properties/of/properties/a/items/type", json!("integer")),
+    ] {
+        assert_eq!(more(at, value).len(), 1, "{at}");
+    }
 }
 
 /// Consumers elsewhere are of other releases. What an event told once it tells as long as it is of that version: another one is
@@ -85,14 +157,16 @@ fn told(kind: &str) -> Value {
 fn an_event_keeps_what_it_told_in_every_release() {
     let kinds = gateway::tools::asyncapi::kinds(&folder()).unwrap();
     let released: Value = serde_json::from_str(&read("released.json")).unwrap();
-    for (kind, properties) in released.as_object().unwrap() {
+    let now = |kind: &str| {
+        let schema: Value = serde_json::from_str(&read(&format!("{kind}.json"))).unwrap();
+        assert!(is_closed(&schema), "{kind}: what is not described is not sent");
+        properties(&schema)
+    };
+    for (kind, before) in released.as_object().unwrap() {
         assert!(kinds.contains(kind), "{kind} is gone");
-        let now = told(kind);
-        for (name, before) in properties.as_object().unwrap() {
-            assert_eq!(&now[name], before, "{kind}: {name}");
-        }
+        assert_eq!(keeps(before, &now(kind)), Vec::<String>::new(), "{kind}");
     }
-    let all: serde_json::Map<String, Value> = kinds.into_iter().map(|kind| (kind.clone(), told(&kind))).collect();
+    let all: Map<String, Value> = kinds.into_iter().map(|kind| (kind.clone(), now(&kind))).collect();
     if std::env::var("INSTA_UPDATE").is_ok_and(|it| it == "always") {
         let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
         std::fs::write(folder().join("released.json"), text).unwrap();

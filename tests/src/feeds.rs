@@ -307,6 +307,27 @@ async fn a_feed_is_worth_no_more_than_the_session_that_made_it() {
 }
 
 #[tokio::test]
+async fn a_feed_that_an_intruder_made_ends_with_the_password_that_let_them_in() {
+    let app = App::start().await;
+    let (ada, ben) = (app.patient().await, app.patient().await);
+    book(&ada, &app.lyon_slots().await[0]).await.expect(201);
+    let session = json!({"email": ada.email, "password": "une phrase assez longue"});
+    let pair = app.nobody().post("/v1/sessions", &session).await.expect(201);
+    let intruder = app.nobody().bearing(pair["access_token"].as_str().unwrap());
+    let (_, theirs) = feed(&intruder, &json!({})).await;
+    let (_, of_ben) = feed(&ben, &json!({})).await;
+    assert_eq!(seen(&app, &theirs).await.len(), 1);
+    let change = json!({"current_password": "une phrase assez longue", "password": "une autre phrase bien longue"});
+    ada.post("/v1/accounts/password", &change).await.expect(204);
+    assert_eq!(read(&app, &theirs, &[]).await.problem(404), "not-found");
+    assert_eq!(ada.get("/v1/calendar-feeds").await.expect(200)["items"], json!([]));
+    // Hers, which she makes anew, and anybody else's go on.
+    let (_, mine) = feed(&ada, &json!({})).await;
+    assert_eq!(seen(&app, &mine).await.len(), 1);
+    seen(&app, &of_ben).await;
+}
+
+#[tokio::test]
 async fn a_practitioner_reads_their_agenda_here_and_nothing_of_any_patient() {
     let app = App::start().await;
     let ada = app.patient().await;

@@ -1,10 +1,19 @@
 //! People are told: once, in time, in their words, and of nothing that is not theirs to read in a mail.
 
+mod answers;
+mod away;
 mod browsers;
+mod channels;
 mod choices;
 mod interleaving;
+mod letters;
+mod looking;
+mod receipts;
 mod relay;
+mod secret;
 mod telephones;
+mod together;
+mod wishes;
 mod words;
 
 pub use telephones::asked;
@@ -244,7 +253,9 @@ async fn what_no_channel_takes_is_seen_by_an_operator_who_can_have_it_tried_agai
     let app = App::start().await;
     let ada = app.patient().await;
     app.mailbox.set_mood(Mood::Refuses(550));
-    booked(&app, &ada).await;
+    // Too near for a letter.
+    app.later(SignedDuration::from_hours(36));
+    booked(&app, &ada.clone().bearing(&app.fresh_token(&ada).await)).await;
     let events = Client::new(app.gateway.app.events.clone());
     let failed = events.get("/_events/notify/failed").await.expect(200);
     let items = failed["items"].as_array().unwrap();

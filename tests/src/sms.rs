@@ -37,10 +37,12 @@ enum Mood {
     Hangs,
     /// Takes the message and says nothing more.
     Silent,
+    /// Refuses it, with a code of its own.
+    Says(u16, &'static str),
 }
 
 #[derive(Clone)]
-struct Asked {
+pub struct Asked {
     method: Method,
     path: String,
     headers: HeaderMap,
@@ -52,7 +54,7 @@ impl Asked {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    fn form(&self) -> Vec<(String, String)> {
+    pub fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(self.body.as_bytes()).into_owned().collect()
     }
 
@@ -62,14 +64,14 @@ impl Asked {
 }
 
 /// A provider of SMS on a port of this machine.
-struct Double {
+pub struct Double {
     address: String,
     mood: Mutex<Mood>,
     asked: Mutex<Vec<Asked>>,
 }
 
 impl Double {
-    async fn start() -> Arc<Self> {
+    pub async fn start() -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let double = Arc::new(Self { address, mood: Mutex::new(Mood::Well), asked: Mutex::default() });
@@ -82,7 +84,7 @@ impl Double {
         *self.mood.lock().unwrap() = mood;
     }
 
-    fn last(&self) -> Asked {
+    pub fn last(&self) -> Asked {
         self.asked.lock().unwrap().last().unwrap().clone()
     }
 
@@ -92,15 +94,18 @@ impl Double {
 
     /// As `SMS_URL` names each, with what it costs and where it may call us.
     fn sms(&self, provider: Provider, sender: &str) -> Sms {
-        let url = match provider {
+        Sms::new(Some(&self.url(provider, sender)), Some(45_000)).unwrap().at(Some(SITE), &keys())
+    }
+
+    pub fn url(&self, provider: Provider, sender: &str) -> String {
+        match provider {
             Provider::Brevo => format!("brevo:{sender}?key=k3y&url={}/v3/transactionalSMS/send", self.address),
             Provider::Ovh => format!(
                 "ovh:{sender}?service=sms-ab1234-1&application_key=app&application_secret=secret&consumer_key=consumer&url={}/1.0",
                 self.address
             ),
             Provider::Twilio => format!("twilio:{sender}?account={ACCOUNT}&token=t0ken&url={}", self.address),
-        };
-        Sms::new(Some(&url), Some(45_000)).unwrap().at(Some(SITE), &keys())
+        }
     }
 }
 
@@ -139,6 +144,7 @@ fn brevo(mood: Mood) -> Response {
         Mood::Silent => StatusCode::CREATED.into_response(),
         Mood::NoSuchNumber => answer(400, json!({"code": "invalid_parameter", "message": "Invalid telephone number"})),
         Mood::Answers(status) => answer(status, json!({"code": "not_today", "message": "not today"})),
+        Mood::Says(status, code) => answer(status, json!({"code": code, "message": "not today"})),
     }
 }
 
@@ -166,6 +172,9 @@ fn ovh(mood: Mood, asked: &Asked) -> Response {
             json!({"ids": [], "totalCreditsRemoved": 0, "invalidReceivers": [NUMBER], "validReceivers": []}),
         ),
         Mood::Answers(status) => answer(status, json!({"class": "Client::NotToday", "message": "not today"})),
+        Mood::Says(status, code) => {
+            answer(status, json!({"errorCode": code, "httpCode": "400 Bad Request", "message": "not today"}))
+        }
     }
 }
 
@@ -179,6 +188,9 @@ fn twilio(mood: Mood) -> Response {
             answer(400, json!({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}))
         }
         Mood::Answers(status) => answer(status, json!({"code": 20001, "message": "not today", "status": status})),
+        Mood::Says(status, code) => {
+            answer(status, json!({"code": code.parse::<u32>().unwrap(), "message": "not today", "status": status}))
+        }
     }
 }
 
@@ -294,6 +306,27 @@ async fn a_provider_whose_sender_or_account_is_wrong_is_no_fault_of_the_number()
         double.feel(Mood::Answers(status));
         assert!(double.sms(provider, "Carnet").send(NUMBER, "x", None).await.unwrap_err().is_transient());
     }
+    for (provider, status, code) in [
+        (Provider::Brevo, 404, "document_not_found"),
+        (Provider::Brevo, 400, "not_enough_credits"),
+        (Provider::Brevo, 400, "account_under_validation"),
+        (Provider::Ovh, 400, "INVALID_SIGNATURE"),
+        (Provider::Ovh, 400, "QUERY_TIME_OUT"),
+        (Provider::Ovh, 400, "INVALID_CREDENTIAL"),
+        (Provider::Twilio, 400, "21609"),
+        (Provider::Twilio, 400, "21703"),
+    ] {
+        double.feel(Mood::Says(status, code));
+        let error = double.sms(provider, "Carnet").send(NUMBER, "x", None).await.unwrap_err();
+        assert!(error.is_transient(), "{provider:?} {code}: {error}");
+    }
+    double.feel(Mood::Says(400, "INVALID_PARAMETER"));
+    assert!(!double.sms(Provider::Ovh, "Carnet").send(NUMBER, "x", None).await.unwrap_err().is_transient());
+    double.feel(Mood::Well);
+    // Keys of another: its own words for a signature that is not ours, without a code.
+    let another = double.url(Provider::Ovh, "Carnet").replace("application_secret=secret", "application_secret=other");
+    let error = Sms::new(Some(&another), None).unwrap().send(NUMBER, "x", None).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
     let nobody = Sms::new(Some("brevo:Carnet?key=k&url=http://127.0.0.1:9/"), None).unwrap();
     let error = nobody.send(NUMBER, "x", None).await.unwrap_err();
     assert_eq!(error.to_string(), "provider unavailable: connection failed");

@@ -2,10 +2,14 @@
 
 mod guard;
 mod life;
+mod messages;
 mod order;
+mod places;
 mod receiver;
 mod speed;
 mod standard;
+mod stopping;
+mod trouble;
 
 use std::collections::BTreeSet;
 
@@ -65,6 +69,17 @@ async fn deliveries(administrator: &Client, webhook: &Value) -> Vec<Value> {
 /// The administrator at the present time: tokens end, clocks move.
 async fn administrator(app: &App) -> Client {
     app.staff("administrator-pentes").await
+}
+
+/// Somebody who administers another establishment.
+async fn administrator_of(app: &App, establishment: &str) -> Client {
+    let (account, membership) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    let (key, _) = app.gateway.ctx.keys.new_owner(account).await.unwrap();
+    let sql = "with a as (insert into account (id, wrapped_key, password_hash, created_at) values ($1, $2, '-', '2020-01-01'))
+        insert into membership (id, account_id, establishment_id, role, since) values ($3, $1, $4, 'administrator', '2020-01-01')";
+    let there = gateway::fixtures::id("establishment", establishment);
+    sqlx::query(sql).bind(account).bind(key).bind(membership).bind(there).execute(app.pool()).await.unwrap();
+    app.acting(account, "administrator", Some(membership), 2).await
 }
 
 async fn change(client: &Client, path: &str, body: &Value) -> crate::support::client::Answer {

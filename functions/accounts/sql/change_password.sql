@@ -1,4 +1,4 @@
--- Sets a new password, and ends every other session and what was asked for under the old one.
+-- Sets a new password, and ends every other session, addresses of calendars, and what was asked for under the old one.
 -- $1 who   $2 password hash   $3 the hash that the old password matched
 with changed as (
     update account set password_hash = $2::text

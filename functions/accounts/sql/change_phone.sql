@@ -1,4 +1,5 @@
--- Another number for the actor's account, or none, which nobody has shown to be theirs.
+-- Another number for the actor's account, or none, which nobody has shown to be theirs. What hangs on the former one goes with it:
+-- who holds that now answers nothing of theirs (the triggers on `account`).
 -- $1 who   $2 telephone, sealed   $3 the hash that the password matched
 with changed as (
     update account set telephone = $2::text, phone_verified_at = null

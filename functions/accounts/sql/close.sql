@@ -47,6 +47,11 @@ with me as (
     delete from phone_code using closed where phone_code.account_id = closed.id
 ), unreached as (
     delete from push_subscription using closed where push_subscription.account_id = closed.id
+), unwished as (
+    delete from notice_preference using closed where notice_preference.account_id = closed.id
+), unanswered as (
+    -- Nobody answers for them from their number any more.
+    update notice set to_lookup = null from closed where notice.recipient_id = closed.id and notice.to_lookup is not null
 ), unarmed as (
     delete from second_factor using closed where second_factor.account_id = closed.id
 ), uncoded as (

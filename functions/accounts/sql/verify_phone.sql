@@ -14,9 +14,9 @@ with me as (
     from me
     where phone_code.id = $2::uuid and phone_code.account_id = me.id and phone_code.used_at is null
       and phone_code.tries < $4::int8 and phone_code.expires_at > ($1::jsonb ->> 'at')::timestamptz
-    returning phone_code.account_id
+    returning phone_code.account_id, phone_code.phone_lookup
 ), verified as (
-    update account set phone_verified_at = ($1::jsonb ->> 'at')::timestamptz
+    update account set phone_verified_at = ($1::jsonb ->> 'at')::timestamptz, phone_lookup = judged.phone_lookup
     from judged where account.id = judged.account_id and $3::bool
     returning account.id
 ), recorded as (

@@ -14,7 +14,8 @@ with cancelled as (
     update reservation set active = false from cancelled where reservation.appointment_id = cancelled.id and reservation.active
 ), announced as (
     insert into outbox (kind, subject, data, occurred_at)
-    select 'appointment.cancelled.v1', id, jsonb_build_object('appointment', id, 'version', version), cancelled_at
+    select 'appointment.cancelled.v1', id, jsonb_build_object('appointment', id, 'version', version,
+               'establishment', (select establishment_id from site where site.id = cancelled.site_id)), cancelled_at
     from cancelled
 ), recorded as (
     insert into trace

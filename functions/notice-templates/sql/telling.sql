@@ -1,5 +1,6 @@
 -- A word of some words that would tell what somebody comes for: a label of a reason of the house, or what people call one of its
--- specialties; if there is one.
+-- specialties; if there is one. Whole words are compared, however short ('ORL') and however they are written: without case and accents,
+-- and without what stands between words, in an abbreviation or for a plural. Names in braces are no words.
 -- $1 who   $2 subject   $3 body
 with here as (
     select distinct practice.practitioner_id from practice join site on site.id = practice.site_id
@@ -11,9 +12,18 @@ with here as (
     select lower(unnest(array[specialty.label_fr, specialty.label_en] || specialty.words))
     from here join practitioner_specialty of on of.practitioner_id = here.practitioner_id
     join specialty on specialty.code = of.specialty_code
-), stands as (
-    select 'subject' as field, label from label where length(label) > 3 and position(label in lower($2::text)) > 0
+), text as (
+    select 'label' as field, label, label as words from label
     union all
-    select 'body', label from label where length(label) > 3 and position(label in lower($3::text)) > 0
+    select field, null, regexp_replace(words, '[{]{2}[^}]*[}]{2}', ' ', 'g')
+    from (values ('subject', $2::text), ('body', $3::text)) as given (field, words)
+), plain as (
+    select field, label, ' ' || trim(regexp_replace(regexp_replace(
+        fold(regexp_replace(words, '\m([[:alnum:]])[.]\s*(?=[[:alnum:]]\M)', '\1', 'g')),
+        '[^[:alnum:]]+', ' ', 'g'), '([[:alnum:]]{3})[sx]+( |$)', '\1\2', 'g')) || ' ' as words
+    from text
 )
-select jsonb_build_object('field', field, 'label', label) from stands order by field desc, label limit 1
+select jsonb_build_object('field', text.field, 'label', label.label)
+from plain label join plain text on text.field <> 'label' and position(label.words in text.words) > 0
+where label.field = 'label' and trim(label.words) <> ''
+order by text.field desc, label.label limit 1

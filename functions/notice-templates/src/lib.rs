@@ -5,13 +5,14 @@ use axum::extract::State;
 use domain::notice::{NoticeChannel, NoticeKind, Part, Variable, Words, WordsError};
 use domain::sms::{self, Alphabet};
 use runtime::page::Page;
-use runtime::{Actor, Ctx, Function, Input, Kind, Lang, Problem};
+use runtime::{Actor, Ctx, Function, Input, Kind, Lang, Problem, told};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Query as _, Statement, params, statement};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 /// The function.
 pub const FUNCTION: Function =
@@ -23,6 +24,10 @@ const RESET: Statement<Value> = statement!("reset");
 const TELLING: Statement<Telling> = statement!("telling");
 /// Most parts of a text message: each is paid for.
 const MOST_SEGMENTS: u32 = 3;
+/// Where `PUBLIC_URL` does not say it: a message is none longer then.
+const A_SITE: &str = "https://carnet.example";
+/// Something that a link leads to.
+const SOMETHING: Uuid = Uuid::nil();
 
 fn router() -> OpenApiRouter<Ctx> {
     OpenApiRouter::new().routes(routes!(list, keep)).routes(routes!(preview)).routes(routes!(reset))
@@ -99,11 +104,7 @@ async fn keep(
     State(ctx): State<Ctx>, actor: Actor, Input(wish): Input<TemplateWish>,
 ) -> Result<Json<NoticeTemplate>, Problem> {
     let who = actor.who(ctx.now());
-    wish.previewed()?;
-    let looked = params![who.clone(), wish.subject.as_deref(), wish.body.as_str()];
-    if let Some(Telling { field, label }) = ctx.db.optional(&TELLING, looked).await? {
-        return Err(Problem::new(Kind::FieldInvalid).field(&field).hint("words-telling").with("label", label));
-    }
+    wish.previewed(&ctx, &who).await?;
     let parameters = params![
         who,
         wish.kind.name(),
@@ -115,11 +116,13 @@ async fn keep(
     Ok(Json(ctx.db.one(&KEEP, parameters).await?))
 }
 
-/// Shows what words will look like, with a visit that is made up.
+/// Shows what words will look like, with a visit that is made up; refuses what would be refused.
 #[utoipa::path(post, path = "/v1/notice-templates/preview", operation_id = "preview_notice_template", tag = "notices",
     request_body = TemplateWish, responses((status = 200, body = Preview)))]
-async fn preview(_actor: Actor, Input(wish): Input<TemplateWish>) -> Result<Json<Preview>, Problem> {
-    wish.previewed().map(Json)
+async fn preview(
+    State(ctx): State<Ctx>, actor: Actor, Input(wish): Input<TemplateWish>,
+) -> Result<Json<Preview>, Problem> {
+    wish.previewed(&ctx, &actor.who(ctx.now())).await.map(Json)
 }
 
 /// Goes back to the usual words. Said again, it changes nothing.
@@ -134,11 +137,26 @@ async fn reset(
 }
 
 impl TemplateWish {
-    /// What it looks like.
+    /// What it looks like, if nothing in it tells what somebody comes for.
+    ///
+    /// # Errors
+    /// As [`TemplateWish::written`].
+    async fn previewed(&self, ctx: &Ctx, who: &Value) -> Result<Preview, Problem> {
+        let preview = self.written(ctx.config.public_url.as_deref())?;
+        let looked = params![who.clone(), self.subject.as_deref(), self.body.as_str()];
+        match ctx.db.optional(&TELLING, looked).await? {
+            None => Ok(preview),
+            Some(Telling { field, label }) => {
+                Err(Problem::new(Kind::FieldInvalid).field(&field).hint("words-telling").with("label", label))
+            }
+        }
+    }
+
+    /// What it looks like at our site, as the sender writes it.
     ///
     /// # Errors
     /// Names what is at fault in the words, and in which.
-    fn previewed(&self) -> Result<Preview, Problem> {
+    fn written(&self, site: Option<&str>) -> Result<Preview, Problem> {
         let at_fault = |field: &str, error: &WordsError| {
             Problem::new(Kind::FieldInvalid).field(field).hint(error.code()).with("detail", error.to_string())
         };
@@ -149,13 +167,15 @@ impl TemplateWish {
         if self.subject.is_some() && self.channel != NoticeChannel::Email {
             return Err(invalid("subject", "words-subject"));
         }
-        let write = |words: &Words| words.write(|variable| sample(self.language, variable));
+        let sample = Sample::of(self, site.unwrap_or(A_SITE));
+        let write = |words: &Words| words.write(|variable| sample.get(variable));
         let subject = self.subject.as_deref().map(|subject| Words::parse(subject, Part::Subject)).transpose();
         let subject = subject.map_err(|error| at_fault("subject", &error))?.map(|subject| write(&subject));
         let body = Words::parse(&self.body, Part::Body(self.channel)).map_err(|error| at_fault("body", &error))?;
-        let body = write(&body);
+        let mut body = write(&body);
         let (mut segments, mut alphabet) = (None, None);
         if self.channel == NoticeChannel::Sms {
+            body = told::with_link(body, Some(&sample.link));
             let counted = sms::segments(&body);
             if counted.count > MOST_SEGMENTS {
                 return Err(invalid("body", "words-segments"));
@@ -167,16 +187,37 @@ impl TemplateWish {
     }
 }
 
-/// As long as it is like to be.
-fn sample(language: Lang, variable: Variable) -> &'static str {
-    match (variable, language) {
-        (Variable::Date, Lang::Fr) => "30/09",
-        (Variable::Date, Lang::En) => "30 September",
-        (Variable::Time, Lang::Fr) => "14h30",
-        (Variable::Time, Lang::En) => "14:30",
-        (Variable::Practitioner, _) => "Dr Camille Exemple",
-        (Variable::Place, _) => "Maison de santé de l’Exemple",
-        (Variable::Address, _) => "12 rue de l’Exemple, 69001 Lyon",
-        (Variable::Link, _) => "https://carnet.example/appointments/00000000-0000-7000-8000-000000000000",
+/// What the names in words stand for, as long as it is like to be.
+struct Sample {
+    date: String,
+    time: String,
+    link: String,
+}
+
+impl Sample {
+    fn of(wish: &TemplateWish, site: &str) -> Self {
+        let tell = if wish.channel.rings() { told::in_digits } else { told::in_words };
+        let (date, time) = match wish.kind {
+            // It has none, and nothing is written where they stand.
+            NoticeKind::Document => Default::default(),
+            _ => tell(wish.language, told::sample()),
+        };
+        let link = match wish.kind {
+            NoticeKind::Cancellation => format!("{site}/"),
+            NoticeKind::Document => format!("{site}/documents/{SOMETHING}"),
+            _ => format!("{site}/appointments/{SOMETHING}"),
+        };
+        Self { date, time, link }
+    }
+
+    fn get(&self, variable: Variable) -> &str {
+        match variable {
+            Variable::Date => &self.date,
+            Variable::Time => &self.time,
+            Variable::Practitioner => "Dr Camille Exemple",
+            Variable::Place => "Maison de santé de l’Exemple",
+            Variable::Address => "12 rue de l’Exemple, 69001 Lyon",
+            Variable::Link => &self.link,
+        }
     }
 }

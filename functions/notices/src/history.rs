@@ -25,7 +25,7 @@ pub(crate) struct Notice {
     state: NoticeState,
     /// Why it stands so, where there is something to say.
     why: Option<String>,
-    /// Why it was planned: `event`, `reminder`, `email failed`, `push unread`.
+    /// Why it was planned: `event`, `reminder`, `email failed`, `push unread`, `sms undelivered`.
     because: String,
     /// Of a reminder: how long before the start, in minutes.
     step_minutes: Option<i64>,

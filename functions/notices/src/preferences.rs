@@ -23,7 +23,8 @@ struct Kept {
 /// How the caller is told.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct NoticePreferences {
-    /// In which order channels are tried; the next one when one fails, or a push message was not looked at for three hours.
+    /// In which order channels are tried; the next one when one fails, or a push message was not looked at for three hours. That a
+    /// visit was made, changed or called off is told by the others too, after them.
     channels: Vec<NoticeChannel>,
     /// When reminders go out, in minutes before the start, the longest first; none at all for who wants none.
     reminder_steps_minutes: Vec<i64>,

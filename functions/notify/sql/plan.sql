@@ -7,7 +7,7 @@ with visit as (
     from appointment join site on site.id = appointment.site_id where appointment.id = $3::uuid
 ), wanted as (
     select 'account' as recipient_kind, account.id as recipient_id, $2::text as kind, null::jsonb as former,
-           coalesce((channels_of(account))[1], 'letter') as channel
+           coalesce((channels_of(account, $2::text))[1], 'letter') as channel
     from visit
     join guardianship on guardianship.patient_id = visit.patient_id
     join account on account.id = guardianship.account_id
@@ -23,10 +23,15 @@ with visit as (
 ), judged as (
     select wanted.*, coalesce((wanted.former ->> 'starts_at')::timestamptz, visit.starts_at) as starts_at, case
         when visit.version <> $4::int8 and wanted.former is null then 'overtaken'
+        -- A letter home would tell what a minor keeps secret.
+        when wanted.channel = 'letter' and visit.secret_since is not null then 'kept secret'
         when wanted.channel = 'letter'
             and visit.starts_at < $5::text::timestamptz + make_interval(mins => $7::int8::int) then 'no channel'
         end as why
     from visit, wanted
+    -- An event that comes again plans nothing for whom it was planned for: by now another channel may be their first one.
+    where not exists (select from notice n where n.event_id = $1::uuid and n.recipient_kind = wanted.recipient_kind
+                      and n.recipient_id = wanted.recipient_id and (n.ends_at is not null) = (wanted.former is not null))
 ), planned as (
     insert into notice (event_id, appointment_id, kind, recipient_kind, recipient_id, channel, version, starts_at, ends_at,
                         day, establishment_id, state, why, planned_at, send_at, settled_at)

@@ -4,7 +4,7 @@
 with of as (
     select * from document where id = $2::uuid and withdrawn_at is null and purged_at is null
 ), wanted as (
-    select 'account' as recipient_kind, account.id as recipient_id, (channels_of(account))[1] as channel
+    select 'account' as recipient_kind, account.id as recipient_id, (channels_of(account, 'document'))[1] as channel
     from of join guardianship g on g.patient_id = of.patient_id join account on account.id = g.account_id
     where account.state = 'active' and document_concerns(of, g, $4::text::timestamptz)
     union

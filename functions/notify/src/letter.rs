@@ -3,13 +3,15 @@
 
 use std::sync::LazyLock;
 
-use domain::Timestamp;
 use domain::notice::{NoticeKind, Part, Variable, Words};
+use domain::sms::segments;
+use domain::{DateTime, Timestamp};
 use minijinja::{Environment, Error, Value, context};
 use runtime::config::Config;
 use runtime::mail::{CalendarMethod, Mail};
+use runtime::sms::takes_answers;
 use runtime::view::AppointmentRow;
-use runtime::{Lang, calendar, texts};
+use runtime::{Lang, calendar, texts, told};
 
 use crate::notice::{Notice, Recipient};
 
@@ -96,8 +98,8 @@ impl Values {
             return Self { link: link.unwrap_or_default(), ..Self::default() };
         };
         let short = notice.channel.rings();
-        let (date, time) =
-            if short { in_digits(notice.language, appointment) } else { in_words(notice.language, appointment) };
+        let tell = if short { told::in_digits } else { told::in_words };
+        let (date, time) = tell(notice.language, local(appointment));
         Self {
             date,
             time,
@@ -160,37 +162,8 @@ fn manage(notice: &Notice) -> &'static str {
 
 /// "mardi 3 mars 2026 à 14 h 30", in the time of the place.
 fn when(lang: Lang, appointment: &AppointmentRow) -> String {
-    let (date, time) = in_words(lang, appointment);
+    let (date, time) = told::in_words(lang, local(appointment));
     texts::text(lang, "mail-when", &[("date", &date), ("time", &time)])
-}
-
-/// "mardi 3 mars 2026" and "14 h 30", in the time of the place.
-fn in_words(lang: Lang, appointment: &AppointmentRow) -> (String, String) {
-    let local = appointment.time_zone.local(appointment.starts_at);
-    let word = |key: &str| texts::text(lang, key, &[]);
-    let day = if local.day() == 1 { word("date-first") } else { local.day().to_string() };
-    let date = texts::text(
-        lang,
-        "date-long",
-        &[
-            ("weekday", &word(&format!("weekday-{}", local.weekday().to_monday_one_offset()))),
-            ("day", &day),
-            ("month", &word(&format!("month-{}", local.month()))),
-            ("year", &local.year().to_string()),
-        ],
-    );
-    let minute = format!("{:02}", local.minute());
-    let hour = if lang == Lang::Fr { local.hour().to_string() } else { format!("{:02}", local.hour()) };
-    (date, texts::text(lang, "time-short", &[("hour", &hour), ("minute", &minute)]))
-}
-
-/// "03/03" and "14h30", in the time of the place. "août" is not in the alphabet of text messages, and one letter outside of it
-/// more than halves what a message holds.
-fn in_digits(lang: Lang, appointment: &AppointmentRow) -> (String, String) {
-    let local = appointment.time_zone.local(appointment.starts_at);
-    let two = |number: i8| format!("{number:02}");
-    let date = texts::text(lang, "sms-day", &[("day", &two(local.day())), ("month", &two(local.month()))]);
-    (date, texts::text(lang, "sms-hour", &[("hour", &two(local.hour())), ("minute", &two(local.minute()))]))
 }
 
 /// One line for a telephone or a browser, and where its page is.
@@ -207,17 +180,25 @@ pub(crate) fn line(notices: &[Notice], config: &Config) -> (String, Option<Strin
         return (own.body, link.filter(|_| !stands));
     }
     let visits = notices.iter().filter_map(|notice| notice.appointment.as_ref());
-    let (days, hours): (Vec<String>, Vec<String>) = visits.map(|visit| in_digits(lang, visit)).unzip();
+    let (days, hours): (Vec<String>, Vec<String>) = visits.map(|visit| told::in_digits(lang, local(visit))).unzip();
     let day = days.first().map(String::as_str).unwrap_or_default();
     let kind = if notices.len() > 1 { "reminders" } else { first.kind.name() };
     let text = texts::text(lang, &format!("sms-notice-{kind}"), &[("day", day), ("hours", &hours.join(", "))]);
     (text, link)
 }
 
-/// The same with the link in it.
+/// The same with the link in it, and with what may be answered, where somebody can answer and it makes the message no longer.
 pub(crate) fn sms(notices: &[Notice], config: &Config) -> String {
-    match line(notices, config) {
-        (text, Some(link)) => format!("{text} {link}"),
-        (text, None) => text,
-    }
+    let (text, link) = line(notices, config);
+    let text = told::with_link(text, link.as_deref());
+    let Some(first) = notices.first().filter(|_| takes_answers(config.sms_url.as_deref())) else { return text };
+    let can_be_called_off = notices.len() == 1 && first.appointment.is_some() && first.kind != NoticeKind::Cancellation;
+    let answers = if can_be_called_off { "sms-answers" } else { "sms-answers-stop" };
+    let longer = format!("{text} {}", texts::text(first.language, answers, &[]));
+    if segments(&longer).count == 1 { longer } else { text }
+}
+
+/// When it begins, where it takes place.
+fn local(appointment: &AppointmentRow) -> DateTime {
+    appointment.time_zone.local(appointment.starts_at)
 }

@@ -34,8 +34,12 @@ pub const FUNCTION: Function = Function {
 
 const FAILED: Statement<Value> = statement!("failed");
 const TRY_AGAIN: Statement<Revived> = statement!("try_again");
-/// No batch is begun later in a run: the manifest allows 60 s, of which one mail may take 25.
+/// What is left to be planned after this part of a tick waits for the next one: it is due in half a day, and others are due now.
+const PLANNING: Duration = Duration::from_secs(10);
+/// No message is begun later in a tick: the manifest allows 60 s, of which one mail may take [`runtime::mail::CONVERSATION`].
 const RUN: Duration = Duration::from_secs(30);
+/// Nor later in the delivery of an event, which has [`runtime::deliver::DELIVERY_TIMEOUT`]: the tick sends what is left.
+const EVENT_RUN: Duration = Duration::from_secs(3);
 
 fn router() -> Router<Ctx> {
     Router::new().route("/", post(notify)).route("/failed", get(failed)).route("/failed/{id}/retry", post(try_again))
@@ -49,13 +53,14 @@ struct Revived {
 /// An event is planned, and what is due of it is sent at once. A tick plans what is near and sends whatever is due, so that an
 /// event need not come again for what cannot be sent now.
 async fn notify(State(ctx): State<Ctx>, headers: HeaderMap, body: Bytes) -> Result<Outcome, Problem> {
-    let until = Instant::now() + RUN;
+    let began = Instant::now();
     // What came through a queue says what it is, also when nothing is in it.
     let is_tick = &*body == b"{}" || (body.is_empty() && !headers.contains_key(CONTENT_TYPE));
     if is_tick {
-        planning::reminders(&ctx).await?;
-        planning::passed_on(&ctx).await?;
-        sending::due(&ctx, None, until).await?;
+        // None waits for another: what cannot be planned is no reason to leave unsent what was.
+        let planned = planning::reminders(&ctx, began + PLANNING).await;
+        let passed_on = planning::passed_on(&ctx, began + PLANNING).await;
+        sending::due(&ctx, None, began + RUN).await.and(planned).and(passed_on)?;
         return Ok(Outcome::Done);
     }
     if body.len() > MAX_BODY_BYTES {
@@ -66,7 +71,7 @@ async fn notify(State(ctx): State<Ctx>, headers: HeaderMap, body: Bytes) -> Resu
     if !planning::event(&ctx, event).await? {
         return Ok(Outcome::Reject(Problem::new(Kind::EventRejected)));
     }
-    sending::due(&ctx, Some(id), until).await?;
+    sending::due(&ctx, Some(id), began + EVENT_RUN).await?;
     Ok(Outcome::Done)
 }
 

@@ -1,6 +1,6 @@
 //! A notice that is to be sent, with all that is needed to decide on it and to write it.
 
-use domain::ids::{AccountId, DocumentId, NoticeId};
+use domain::ids::{AccountId, AppointmentId, DocumentId, NoticeId};
 use domain::notice::{self, Case, Decision, NoticeChannel, NoticeKind, NoticeState, Preferences, Standing, Step, Told};
 use domain::zone::Zone;
 use domain::{Date, Timestamp};
@@ -24,11 +24,17 @@ pub(crate) struct Notice {
     pub(crate) recipient: Uuid,
     /// How often it was begun, this time included.
     pub(crate) attempts: u32,
+    /// Whether it counts among what its recipient is sent today.
+    pub(crate) counted: bool,
+    /// When it was first tried in vain.
+    trying_since: Option<Timestamp>,
     planned_at: Timestamp,
     pub(crate) step: Option<Step>,
     /// Of the visit, where it takes place.
     pub(crate) day: Option<Date>,
     pub(crate) document: Option<DocumentId>,
+    /// Of a document: the zone of the place that it comes from.
+    zone: Option<Zone>,
     /// Which time of the visit it tells of.
     pub(crate) told: Option<Told>,
     told_at: Option<Timestamp>,
@@ -71,6 +77,10 @@ pub(crate) struct Settled {
     pub(crate) send_at: Option<Timestamp>,
     /// Nothing was tried.
     pub(crate) deferred: bool,
+    /// Counted among what its recipient is sent that day.
+    pub(crate) counted: bool,
+    /// Of one that comes again: it has waited so long that another channel takes it, if there is one.
+    pub(crate) elsewhere: bool,
     /// The notice in whose message it was told.
     pub(crate) told_in: Option<NoticeId>,
     pub(crate) provider: Option<&'static str>,
@@ -116,12 +126,17 @@ impl Notice {
     }
 
     fn decide_on_document(&self, now: Timestamp) -> Decision {
-        let Ok(place) = PARIS.parse::<Zone>() else { return Decision::Send };
-        if self.still_theirs {
-            notice::hushed(self.kind, self.channel, &self.preferences, &place, None, now)
-        } else {
-            Decision::Skip("not theirs to see")
+        match self.place() {
+            _ if !self.still_theirs => Decision::Skip("not theirs to see"),
+            Some(place) => notice::hushed(self.kind, self.channel, &self.preferences, &place, None, now),
+            None => Decision::Send,
         }
+    }
+
+    /// The zone of the place that it is about.
+    fn place(&self) -> Option<Zone> {
+        let place = self.appointment.as_ref().map(|it| &it.time_zone).or(self.zone.as_ref());
+        place.cloned().or_else(|| PARIS.parse().ok())
     }
 
     /// Whether no more is tried: by the channel any longer, or at all.
@@ -133,10 +148,17 @@ impl Notice {
         }
     }
 
+    /// Whether it was tried in vain for so long that another channel had better take it.
+    pub(crate) fn has_waited(&self, now: Timestamp) -> bool {
+        self.trying_since.is_some_and(|since| {
+            let half = self.useful_until().map_or(notice::AWAY, |until| until.duration_since(since) / 2);
+            now.duration_since(since) >= half.min(notice::AWAY)
+        })
+    }
+
     /// The day that it is for the recipient.
     pub(crate) fn today(&self, now: Timestamp) -> Option<Date> {
-        let place = self.appointment.as_ref().map(|it| &it.time_zone);
-        let zone = self.preferences.time_zone.as_ref().or(place).cloned().or_else(|| PARIS.parse().ok())?;
+        let zone = self.preferences.time_zone.clone().or_else(|| self.place())?;
         Some(zone.local(now).date())
     }
 
@@ -158,6 +180,11 @@ impl Notice {
         Ok(Telephone::open(&ctx.keys, account, key, telephone, self.contact.as_deref()).await?.phone)
     }
 
+    /// The visit that it tells of.
+    pub(crate) fn visit(&self) -> Option<AppointmentId> {
+        self.appointment.as_ref().map(|appointment| appointment.id)
+    }
+
     /// Before which instant it is of use.
     pub(crate) fn useful_until(&self) -> Option<Timestamp> {
         self.told.map(|told| told.starts_at)
@@ -170,6 +197,8 @@ impl Notice {
             why,
             send_at: None,
             deferred: false,
+            counted: self.counted,
+            elsewhere: false,
             told_in: None,
             provider: None,
             reference: None,

@@ -1,42 +1,64 @@
 //! Sending what is due: decided once more, one message for the visits of a day, and written down as soon as it is done.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::ids::NoticeId;
 use domain::notice::{
-    self, Decision, LETTER_TAKES, MOST_A_DAY, MOST_OWED_A_DAY, NoticeChannel, NoticeKind, NoticeState,
+    self, Decision, LETTER_TAKES, MOST_A_DAY, MOST_OWED_A_DAY, MOST_TO_A_PRACTITIONER, NoticeChannel, NoticeKind,
+    NoticeState,
 };
 use domain::{Date, SignedDuration, Timestamp};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
-use runtime::{Ctx, Problem};
+use runtime::{Ctx, Problem, pace};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{Query as _, Statement, params, statement};
 use uuid::Uuid;
 
-use crate::notice::{Notice, Settled};
+use crate::notice::{Notice, Recipient, Settled};
 use crate::way;
 
 const CLAIM: Statement<Notice> = statement!("claim");
 const ALLOW: Statement<Allowed> = statement!("allow");
 const SETTLE: Statement<Value> = statement!("settle");
 
-/// Twice [`runtime::mail::CONVERSATION`], and some; a sender killed in the middle delays its notices by no more.
+/// A message is begun within [`STALE`] of the claim and ends within [`runtime::mail::CONVERSATION`]; a sender killed in the middle
+/// delays its notices by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
-/// How many batches are under way at once in a process.
-const AT_ONCE: usize = 4;
-/// How many notices one statement takes: with their fellows of the day, all are begun well before the lease ends.
+/// What is not on its way so soon after it was decided is given back, and decided anew: the visit may be cancelled by then.
+const STALE: Duration = Duration::from_secs(5);
+/// How many notices one statement takes.
 const BATCH: i64 = 48;
-/// How many messages of a batch are on their way at once.
-const ON_THEIR_WAY: usize = 8;
-/// How many are written down at once at most. A sender killed in the middle has sent no more than these and those on their
-/// way without saying so: they are sent again, under the same `Message-ID`.
+/// How many are written down by one statement at most, and how many such statements are under way of a batch. A sender killed
+/// in the middle has sent no more than these and those on their way without saying so: they are sent again, under the same
+/// `Message-ID`.
 const WRITTEN_AT_ONCE: usize = 16;
+const WRITING: usize = 2;
+/// The pauses between tries to write down what was sent.
+const WRITE_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 /// Soonest next try: the end of a visit's usefulness must not make a storm.
 const SOONEST: SignedDuration = SignedDuration::from_secs(15);
+
+/// What is sent beside what: a channel that is away keeps no other waiting.
+struct Lane {
+    /// Every one, for what is due of an event.
+    channel: Option<NoticeChannel>,
+    /// How many batches are under way at once in a process.
+    at_once: usize,
+    /// How many messages of a batch are on their way at once.
+    on_their_way: usize,
+}
+
+const LANES: [Lane; 3] = [
+    // Together as many as there are connections to the relay, `runtime::mail::SMTP_CONNECTIONS`.
+    Lane { channel: Some(NoticeChannel::Email), at_once: 4, on_their_way: 4 },
+    Lane { channel: Some(NoticeChannel::Sms), at_once: 2, on_their_way: 8 },
+    Lane { channel: Some(NoticeChannel::Push), at_once: 2, on_their_way: 8 },
+];
+const OF_AN_EVENT: [Lane; 1] = [Lane { channel: None, at_once: 1, on_their_way: 8 }];
 
 #[derive(Debug, Deserialize)]
 struct Allowed {
@@ -53,22 +75,24 @@ impl Message {
     }
 }
 
-/// Sends what is due of an event, or of all, until then; what is left comes with the next tick.
+/// Sends what is due of an event, or of all; no message is begun after `until`. What is left comes with the next tick.
 ///
 /// # Errors
 /// When the database does not answer.
 pub(crate) async fn due(ctx: &Ctx, event: Option<Uuid>, until: Instant) -> Result<(), Problem> {
-    let workers = if event.is_some() { 1 } else { AT_ONCE };
-    let ended = join_all((0..workers).map(|_| work(ctx, event, until))).await;
-    ended.into_iter().collect()
+    let lanes = if event.is_some() { &OF_AN_EVENT[..] } else { &LANES };
+    let workers = lanes.iter().flat_map(|lane| (0..lane.at_once).map(move |_| work(ctx, event, lane, until)));
+    join_all(workers).await.into_iter().collect()
 }
 
-async fn work(ctx: &Ctx, event: Option<Uuid>, until: Instant) -> Result<(), Problem> {
+async fn work(ctx: &Ctx, event: Option<Uuid>, lane: &Lane, until: Instant) -> Result<(), Problem> {
     while Instant::now() < until {
         let (now, lease) = (ctx.now(), Uuid::now_v7());
-        let claimed = ctx.db.many(&CLAIM, params![event, lease, now, now + LEASE, BATCH]).await?;
+        let begun_by = until.min(Instant::now() + STALE);
+        let channel = lane.channel.map(NoticeChannel::name);
+        let claimed = ctx.db.many(&CLAIM, params![event, lease, now, now + LEASE, BATCH, channel]).await?;
         // Where nothing gets through, the rest is left alone until the next tick.
-        if claimed.is_empty() || !batch(ctx, lease, claimed, now).await? {
+        if claimed.is_empty() || !batch(ctx, lease, claimed, now, lane, begun_by).await? {
             break;
         }
     }
@@ -76,7 +100,9 @@ async fn work(ctx: &Ctx, event: Option<Uuid>, until: Instant) -> Result<(), Prob
 }
 
 /// Whether anything got through, or nothing was tried.
-async fn batch(ctx: &Ctx, lease: Uuid, claimed: Vec<Notice>, now: Timestamp) -> Result<bool, Problem> {
+async fn batch(
+    ctx: &Ctx, lease: Uuid, claimed: Vec<Notice>, now: Timestamp, lane: &Lane, begun_by: Instant,
+) -> Result<bool, Problem> {
     let (mut settled, wanted) = judged(claimed, now);
     let (allowed, refused) = allowed(ctx, wanted, now).await?;
     settled.extend(refused);
@@ -84,22 +110,33 @@ async fn batch(ctx: &Ctx, lease: Uuid, claimed: Vec<Notice>, now: Timestamp) -> 
     if allowed.is_empty() {
         return Ok(true);
     }
-    let sent = stream::iter(allowed.into_iter().map(|message| sent(ctx, message))).buffer_unordered(ON_THEIR_WAY);
-    let mut sent = std::pin::pin!(sent.ready_chunks(WRITTEN_AT_ONCE));
-    let mut through = false;
-    while let Some(ended) = sent.next().await {
+    let sent = stream::iter(allowed).map(|message| sent(ctx, message, begun_by)).buffer_unordered(lane.on_their_way);
+    // While some are written down others go on their way.
+    let written = sent.ready_chunks(WRITTEN_AT_ONCE).map(async |ended| {
         let ended: Vec<Settled> = ended.into_iter().flatten().collect();
-        through |= ended.iter().any(|it| it.state != NoticeState::Planned);
-        write_down(ctx, lease, ended).await?;
-    }
-    Ok(through)
+        let through = ended.iter().any(|it| it.state != NoticeState::Planned);
+        write_down(ctx, lease, ended).await.map(|()| through)
+    });
+    // What cannot be written down is no reason to break off what is on its way.
+    let written: Vec<Result<bool, Problem>> = written.buffer_unordered(WRITING).collect().await;
+    written.into_iter().try_fold(false, |before, through| Ok(through? || before))
 }
 
+/// Tries again before it gives up: what went out unsaid goes out twice.
 async fn write_down(ctx: &Ctx, lease: Uuid, settled: Vec<Settled>) -> Result<(), Problem> {
-    if !settled.is_empty() {
-        ctx.db.one(&SETTLE, params![lease, ctx.now(), json!(settled), LETTER_TAKES.as_mins()]).await?;
+    if settled.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let settled = json!(settled);
+    let mut pauses = WRITE_PAUSES.into_iter();
+    loop {
+        let written = ctx.db.one(&SETTLE, params![lease, ctx.now(), settled.clone(), LETTER_TAKES.as_mins()]).await;
+        match (written, pauses.next()) {
+            (Ok(_), _) => return Ok(()),
+            (Err(_), Some(pause)) => pace::sleep(pause).await,
+            (Err(error), None) => return Err(error.into()),
+        }
+    }
 }
 
 /// Whom, how, of which day; and which notice, of those that go alone.
@@ -129,22 +166,38 @@ fn judged(claimed: Vec<Notice>, now: Timestamp) -> (Vec<Settled>, Vec<Message>) 
         }
     }
     let in_order = |mut notices: Vec<Notice>| {
-        notices.sort_by_key(|notice| (notice.useful_until(), notice.id.as_uuid()));
-        Message(notices)
+        notices.sort_by_key(|notice| (notice.useful_until(), notice.visit(), notice.step, notice.id.as_uuid()));
+        let mut told: Vec<Notice> = Vec::with_capacity(notices.len());
+        for notice in notices {
+            // Two reminders of one visit that a night brought together.
+            if notice.visit().is_some() && told.last().is_some_and(|before| before.visit() == notice.visit()) {
+                settled.push(notice.settled(NoticeState::Skipped, Some("a nearer reminder is due".into())));
+            } else {
+                told.push(notice);
+            }
+        }
+        Message(told)
     };
-    (settled, messages.into_values().map(in_order).collect())
+    let messages = messages.into_values().map(in_order).collect();
+    (settled, messages)
 }
 
-/// The messages that their recipients may still be sent today, and what becomes of the others. One that was tried before has
-/// been counted.
+/// The messages that their recipients may still be sent today, and what becomes of the others. One that was counted at an earlier
+/// try is not counted again.
 async fn allowed(ctx: &Ctx, messages: Vec<Message>, now: Timestamp) -> Result<(Vec<Message>, Vec<Settled>), Problem> {
-    let first = |message: &Message| message.0.iter().all(|notice| notice.attempts <= 1);
+    let counted = |message: &Message| message.0.iter().any(|notice| notice.counted);
     let asked: Vec<Value> = messages
         .iter()
-        .filter(|message| first(message))
+        .filter(|message| !counted(message))
         .filter_map(|message| message.0.first())
         .map(|notice| {
-            json!({"id": notice.id, "recipient": notice.recipient, "day": notice.today(now), "owed": notice.kind.is_owed()})
+            let owed = notice.kind.is_owed();
+            let most = match notice.recipient_kind {
+                Recipient::Practitioner => MOST_TO_A_PRACTITIONER,
+                Recipient::Account if owed => MOST_OWED_A_DAY,
+                Recipient::Account => MOST_A_DAY,
+            };
+            json!({"id": notice.id, "recipient": notice.recipient, "day": notice.today(now), "owed": owed, "most": most})
         })
         .collect();
     if asked.is_empty() {
@@ -153,7 +206,7 @@ async fn allowed(ctx: &Ctx, messages: Vec<Message>, now: Timestamp) -> Result<(V
     let Allowed { allowed } = ctx.db.one(&ALLOW, params![Value::Array(asked), MOST_A_DAY, MOST_OWED_A_DAY]).await?;
     let (mut passed, mut refused) = (Vec::new(), Vec::new());
     for message in messages {
-        if !first(&message) || message.0.first().is_some_and(|notice| allowed.contains(&notice.id)) {
+        if counted(&message) || message.0.first().is_some_and(|notice| allowed.contains(&notice.id)) {
             passed.push(message);
         } else {
             let why = || Some("too many on one day".to_owned());
@@ -163,14 +216,21 @@ async fn allowed(ctx: &Ctx, messages: Vec<Message>, now: Timestamp) -> Result<(V
     Ok((passed, refused))
 }
 
-/// Sends one message; how that ended, for each of its notices.
-async fn sent(ctx: &Ctx, message: Message) -> Vec<Settled> {
+/// Sends one message, if it is not too late for that; how it ended, for each of its notices.
+async fn sent(ctx: &Ctx, message: Message, begun_by: Instant) -> Vec<Settled> {
+    let now = ctx.now();
+    let too_late = Instant::now() >= begun_by;
+    if too_late || message.0.iter().any(|notice| notice.useful_until().is_some_and(|until| until <= now)) {
+        let given_back =
+            |notice: &Notice| Settled { deferred: true, ..counted(notice.settled(NoticeState::Planned, None)) };
+        return message.0.iter().map(given_back).collect();
+    }
     let ended = way::send(ctx, &message).await;
     let now = ctx.now();
     let lead = message.0.first().map(|notice| notice.id);
     let each = message.0.iter().map(|notice| {
         let first = lead == Some(notice.id);
-        match &ended {
+        counted(match &ended {
             Ok(sent) => Settled {
                 told_in: lead.filter(|_| !first),
                 provider: sent.provider,
@@ -183,11 +243,16 @@ async fn sent(ctx: &Ctx, message: Message) -> Vec<Settled> {
             Err(way::NotSent::Never(why)) => notice.settled(NoticeState::Failed, Some(why.clone())),
             Err(way::NotSent::Later(why)) => Settled {
                 send_at: Some(next_try(notice, now, rand::random_range(0..=1000))),
+                elsewhere: notice.has_waited(now),
                 ..notice.settled(NoticeState::Planned, Some(why.clone()))
             },
-        }
+        })
     });
     each.collect()
+}
+
+fn counted(settled: Settled) -> Settled {
+    Settled { counted: true, ..settled }
 }
 
 /// The pause grows, but while a visit comes near there is always time for another try.

@@ -102,15 +102,17 @@ async fn push(ctx: &Ctx, message: &Message) -> Result<Sent, NotSent> {
     let told = join_all(browsers.into_iter().map(|browser| one_browser(ctx, browser, sent, now))).await;
     let (mut taken, mut later) = (false, None);
     for outcome in told {
-        match outcome? {
-            Ok(()) => taken = true,
-            Err(error) if error.is_transient() => later = Some(error),
-            Err(error) => tracing::warn!(%error, "a browser could not be told"),
+        match outcome {
+            Ok(Ok(())) => taken = true,
+            Ok(Err(error)) if error.is_transient() => later = Some(NotSent::later(error)),
+            Ok(Err(error)) => tracing::warn!(%error, "a browser could not be told"),
+            // Of this browser alone: what rang in another does not ring there again.
+            Err(error) => later = Some(error),
         }
     }
     match later {
         _ if taken => Ok(Sent::default()),
-        Some(error) => Err(NotSent::later(error)),
+        Some(error) => Err(error),
         None => Err(NotSent::Never("no browser took it".into())),
     }
 }

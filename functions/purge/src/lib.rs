@@ -19,12 +19,15 @@ pub const FUNCTION: Function = Function {
 };
 
 /// What is deleted, and how long after its creation or its end.
-const KINDS: [(Statement<Purged>, SignedDuration); 6] = [
+const KINDS: [(Statement<Purged>, SignedDuration); 8] = [
     (statement!("idempotency"), SignedDuration::from_hours(30 * 24)),
     (statement!("openid_attempts"), SignedDuration::ZERO),
     (statement!("sessions"), SignedDuration::from_hours(90 * 24)),
     (statement!("webhook_deliveries"), SignedDuration::from_hours(30 * 24)),
+    (statement!("webhook_secrets"), SignedDuration::ZERO),
     (statement!("calendar_feeds"), SignedDuration::from_hours(90 * 24)),
+    // It is another day elsewhere.
+    (statement!("notice_allowances"), SignedDuration::from_hours(3 * 24)),
     // Instances' clocks are not quite the same.
     (statement!("rate_windows"), SignedDuration::from_mins(5)),
 ];

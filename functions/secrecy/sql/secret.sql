@@ -1,12 +1,14 @@
--- Keeps a visit of a minor from those who act for them, or no longer, at the version it was decided on.
+-- Keeps a visit of a minor from those who act for them, or no longer, at the version it was decided on. The version stays: it is that
+-- of what is told, and what was said of the visit, or waits to be, is as true as before. Changes ask anew whether it is hidden.
 -- $1 who   $2 appointment   $3 version   $4 whether it is secret
 with marked as (
     update appointment set
         secret_since = case when $4::bool then coalesce(secret_since, ($1::jsonb ->> 'at')::timestamptz) end,
-        secret_by = case when $4::bool then ($1::jsonb ->> 'account')::uuid end,
-        version = version + 1
+        secret_by = case when $4::bool then ($1::jsonb ->> 'account')::uuid end
     from site
     where appointment.id = $2::uuid and appointment.version = $3::int8 and site.id = appointment.site_id
+      -- Somebody was quicker.
+      and (appointment.secret_since is not null) <> $4::bool
       and may($1::jsonb, 'secrecy', 'update', appointment.patient_id, appointment.practitioner_id, site.establishment_id)
     returning appointment.*
 ), traces as (

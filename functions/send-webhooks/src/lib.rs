@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use domain::ids::WebhookDeliveryId;
-use domain::webhook::{FAILING, FAILURES, next_attempt};
+use domain::webhook::{FAILING, FAILURES, LIFE, SLOW, next_attempt};
 use domain::{SignedDuration, Timestamp};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use runtime::actor::system;
+use runtime::host::native::Stop;
 use runtime::webhooks::{Body, Message, Peer, Sealed, WebhookError};
 use runtime::{Ctx, Function, Problem, pace};
 use serde::{Deserialize, Serialize};
@@ -83,13 +84,16 @@ struct Sent {
     failed: Option<Problem>,
 }
 
-async fn send_webhooks(State(ctx): State<Ctx>) -> Result<Json<Sent>, Problem> {
+/// A process that is told to stop takes up nothing new, and what is under way comes to its end within its drain: else its last
+/// answers would not be written down, and everything be sent twice.
+async fn send_webhooks(State(ctx): State<Ctx>, stop: Option<Extension<Stop>>) -> Result<Json<Sent>, Problem> {
     let began = Instant::now();
-    while ctx.db.one(&EXPIRE, params![ctx.now(), BATCH]).await?.expired == BATCH {}
+    while ctx.db.one(&EXPIRE, params![ctx.now(), BATCH, LIFE.as_secs()]).await?.expired == BATCH {}
     let (mut run, mut under_way) = (Sent::default(), FuturesUnordered::new());
     loop {
         let free = AT_ONCE - under_way.len();
-        if began.elapsed() < RUN && free > 0 && run.failed.is_none() {
+        let stopping = stop.as_ref().is_some_and(|stop| stop.is_told());
+        if began.elapsed() < RUN && free > 0 && run.failed.is_none() && !stopping {
             let (now, lease) = (ctx.now(), Uuid::now_v7());
             let most = i64::try_from(free).unwrap_or(0);
             match ctx.db.many(&CLAIM, params![lease, now, now + LEASE, most, AT_ONCE_THERE]).await {
@@ -149,16 +153,17 @@ impl Sent {
 async fn make(ctx: &Ctx, delivery: Delivery, lease: Uuid) -> Value {
     let (at, began) = (ctx.now(), Instant::now());
     let outcome = send(ctx, &delivery).await;
-    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = began.elapsed();
     let next = next_attempt(delivery.attempts, ctx.now(), delivery.expires_at, rand::random_range(0..=1000));
     let (state, status, error) = match &outcome {
         Ok(status) => ("delivered", Some(*status), None),
-        Err(error) => (if next.is_some() { "waiting" } else { "failed" }, error.status(), Some(error.to_string())),
+        Err(error) => (if next.is_some() { "waiting" } else { "failed" }, error.status(), Some(error.told())),
     };
     json!({
-        "webhook": delivery.webhook.id, "delivery": delivery.id, "lease": lease, "state": state,
+        "webhook": delivery.webhook.id, "url": delivery.webhook.url, "delivery": delivery.id, "lease": lease, "state": state,
         "next_attempt_at": next.filter(|_| state == "waiting"),
-        "try": {"at": at, "status": status, "error": error, "ms": ms},
+        "try": {"at": at, "status": status, "error": error, "ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX)},
+        "slow": took > SLOW.unsigned_abs(),
         "gone": outcome.is_err_and(|error| error.is_gone()),
         "failing_seconds": FAILING.as_secs(), "failures": FAILURES,
     })

@@ -11,7 +11,8 @@ with changed as (
         paused_at = case when elsewhere then null else webhook.paused_at end,
         failures = case when elsewhere then 0 else webhook.failures end,
         failing_since = case when elsewhere then null else webhook.failing_since end,
-        resting_until = case when elsewhere then null else webhook.resting_until end
+        resting_until = case when elsewhere then null else webhook.resting_until end,
+        slow = webhook.slow and not elsewhere
     from webhook_of($1::jsonb, 'update', $2::uuid) mine,
         lateral (select coalesce($3::jsonb ->> 'url' <> mine.url, false) as elsewhere) is_it
     where webhook.id = mine.id

@@ -1,4 +1,4 @@
--- Sends nothing more to an address until it is resumed.
+-- Takes up nothing more for an address until it is resumed; what is on its way there may still arrive.
 -- $1 who   $2 webhook
 with mine as (
     select w.id from webhook_of($1::jsonb, 'update', $2::uuid) w

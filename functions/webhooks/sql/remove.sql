@@ -1,4 +1,4 @@
--- Removes a webhook with its secrets and all that was on its way there.
+-- Removes a webhook with its secrets and all that waits for it; what is on its way there may still arrive.
 -- $1 who   $2 webhook
 with removed as (
     delete from webhook using webhook_of($1::jsonb, 'delete', $2::uuid) mine where webhook.id = mine.id

@@ -1,12 +1,14 @@
--- Sends again what was settled: one delivery, or those of events of a stretch of time, oldest first. Each keeps its id.
+-- Sends again what was settled: one delivery, or those of events of a stretch of time, oldest first, tests apart. Each keeps its
+-- id. Documents that are not to be seen any more are left out. Where there are more than may be, it says from when to go on.
 -- $1 who   $2 webhook   $3 delivery, or   $4 from   $5 to   $6 expires   $7 how many at most
 with mine as (
     select w.id from webhook_of($1::jsonb, 'update', $2::uuid) w
     where $3::uuid is null or exists (select from webhook_delivery d where d.id = $3::uuid and d.webhook_id = w.id)
 ), chosen as (
-    select d.id from mine join webhook_delivery d on d.webhook_id = mine.id
-    where d.state <> 'waiting' and case when $3::uuid is not null then d.id = $3::uuid
-        else d.occurred_at >= $4::text::timestamptz and d.occurred_at < $5::text::timestamptz end
+    select d.id, d.occurred_at from mine join webhook_delivery d on d.webhook_id = mine.id
+    where d.state <> 'waiting' and webhook_tellable(d.kind, d.subject)
+      and case when $3::uuid is not null then d.id = $3::uuid
+        else d.kind <> 'webhook.test' and d.occurred_at >= $4::text::timestamptz and d.occurred_at < $5::text::timestamptz end
     order by d.occurred_at, d.ordinal limit $7::int8
     for update of d
 ), replayed as (
@@ -18,4 +20,7 @@ with mine as (
 ), recorded as (
     insert into trace select line.* from mine, entry($1::jsonb, 'execute', 'webhook.replay', mine.id, null) as line
 )
-select jsonb_build_object('replayed', (select count(*) from replayed)) from mine
+select jsonb_build_object(
+    'replayed', (select count(*) from replayed),
+    'until', (select max(occurred_at) from chosen having count(*) = $7::int8))
+from mine

@@ -1,4 +1,4 @@
--- Sends again to an address that was paused: what has waited, at once.
+-- Sends again to an address that was paused: what has waited, at once, and with short pauses again.
 -- $1 who   $2 webhook
 with mine as (
     select w.id from webhook_of($1::jsonb, 'update', $2::uuid) w
@@ -8,7 +8,7 @@ with mine as (
     from mine where webhook.id = mine.id and webhook.state = 'paused'
     returning webhook.*
 ), woken as (
-    update webhook_delivery set next_attempt_at = ($1::jsonb ->> 'at')::timestamptz
+    update webhook_delivery set attempts = 0, next_attempt_at = ($1::jsonb ->> 'at')::timestamptz
     from resumed where webhook_delivery.webhook_id = resumed.id and webhook_delivery.state = 'waiting'
 ), recorded as (
     insert into trace select line.* from resumed, entry($1::jsonb, 'update', 'webhook.resume', resumed.id, null) as line

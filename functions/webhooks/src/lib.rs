@@ -62,7 +62,7 @@ pub(crate) struct Webhook {
     /// Since when it has taken nothing.
     #[schema(value_type = Option<String>, format = DateTime)]
     failing_since: Option<Timestamp>,
-    /// Until when the secret before signs too.
+    /// Until when the secret before signs too; those before it until earlier.
     #[schema(value_type = Option<String>, format = DateTime)]
     former_secret_until: Option<Timestamp>,
     /// When it answered the challenge.
@@ -231,7 +231,7 @@ fn turned(outcome: Option<Turned>) -> Result<Json<Webhook>, Problem> {
     outcome.webhook.map(Json).ok_or_else(|| Problem::new(Kind::WebhookState))
 }
 
-/// Pauses a webhook: what happens waits, three days at most.
+/// Pauses a webhook: what happens waits, three days at most. What is on its way at that moment may still arrive, within ten seconds.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/pause", operation_id = "pause_webhook", tag = "webhooks",
     params(("id" = WebhookId, Path)),
     responses((status = 200, body = Webhook), (status = 409, description = "It is not active.")))]
@@ -241,7 +241,7 @@ async fn pause(
     turned(ctx.db.optional(&PAUSE, params![actor.who(ctx.now()), id.as_uuid()]).await?)
 }
 
-/// Resumes a paused webhook: what has waited is sent at once, in order.
+/// Resumes a paused webhook: what has waited is sent at once, in order, with short pauses again.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/resume", operation_id = "resume_webhook", tag = "webhooks",
     params(("id" = WebhookId, Path)),
     responses((status = 200, body = Webhook), (status = 409, description = "It is not paused.")))]
@@ -251,9 +251,9 @@ async fn resume(
     turned(ctx.db.optional(&RESUME, params![actor.who(ctx.now()), id.as_uuid()]).await?)
 }
 
-/// Removes a webhook, its secrets, and all that was on its way there.
+/// Removes a webhook, its secrets, and all that waits for it. What is on its way at that moment may still arrive, within ten seconds.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/removal", operation_id = "remove_webhook", tag = "webhooks",
-    params(("id" = WebhookId, Path)), responses((status = 204, description = "Nothing more is sent there.")))]
+    params(("id" = WebhookId, Path)), responses((status = 204, description = "Nothing more is taken up for it.")))]
 async fn remove(State(ctx): State<Ctx>, actor: Actor, Segment(id): Segment<WebhookId>) -> Result<StatusCode, Problem> {
     let removed = ctx.db.optional(&REMOVE, params![actor.who(ctx.now()), id.as_uuid()]).await?;
     removed.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| Problem::new(Kind::NotFound))

@@ -27,7 +27,7 @@ enum DeliveryState {
     Delivered,
     /// Tried for three days.
     Failed,
-    /// It waited for three days and was never tried: the webhook was paused.
+    /// It waited for three days and was never tried, the webhook being paused; or the document is not to be seen any more.
     Expired,
 }
 
@@ -49,7 +49,7 @@ struct Try {
     at: Timestamp,
     /// What was answered, if anything was.
     status: Option<u16>,
-    /// `timeout`, `connection`, `address-refused`, `answer`, `status`; none when it was taken.
+    /// `timeout`, `connection`, `answer`, `status`, `no-roots`; none when it was taken.
     error: Option<String>,
     /// How long it took, in milliseconds.
     ms: i64,
@@ -135,7 +135,7 @@ pub(crate) struct TestSent {
     delivery: WebhookDeliveryId,
 }
 
-/// Sends an event `webhook.test` that tells of nothing, the way that all others go.
+/// Sends an event `webhook.test` that tells of nothing, the way that all others go: it is tried again, too.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "test_webhook", tag = "webhooks",
     params(("id" = WebhookId, Path)),
     responses((status = 202, body = TestSent), (status = 409, description = "It is not active.")))]
@@ -168,12 +168,15 @@ pub(crate) struct ReplayWish {
 /// What is sent again.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Replayed {
-    /// How many deliveries; what is still waiting is not among them.
+    /// How many deliveries; what is still waiting is not among them, nor documents that are not to be seen any more.
     replayed: i64,
+    /// Of a stretch that holds more than may be sent again at once: the instant of the last one that was. Ask again `from` here.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
 }
 
-/// Sends again what was delivered or given up: one delivery, or up to 10,000 of a stretch of time, the oldest first. Each keeps
-/// its id, so that a receiver knows what it has already.
+/// Sends again what was delivered or given up: one delivery, or up to 10,000 of a stretch of time, the oldest first, tests apart. Each
+/// keeps its id, so that a receiver knows what it has already. What happens meanwhile goes first.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replay_webhook", tag = "webhooks",
     request_body = ReplayWish, params(("id" = WebhookId, Path)), responses((status = 202, body = Replayed)))]
 pub(crate) async fn replay(

@@ -12,6 +12,7 @@ use runtime::host::StartError;
 use runtime::{Ctx, Manifest};
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 /// How long the queue loop rests when there is nothing to carry.
@@ -83,22 +84,30 @@ pub async fn queue(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>) {
 }
 
 /// Sends partners' programs what is due until told to stop. An address that hangs, and the run that waits for it, keep nobody
-/// else waiting.
+/// else waiting. Runs that are told to stop take up nothing new; they are waited for, so that what was answered is written down.
 pub async fn webhooks(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>) {
     let mut moves = ctx.clock.moves();
+    let mut long: Vec<JoinHandle<Option<u64>>> = Vec::new();
     while !*stop.borrow() {
-        let run = tokio::spawn({
+        let mut run = tokio::spawn({
             let events = events.clone();
             async move { trigger(&events, "send-webhooks").await.and_then(|answer| answer["sent"].as_u64()) }
         });
         let rest = tokio::select! {
-            sent = run => match sent {
+            sent = &mut run => match sent {
                 Ok(Some(0)) => REST,
                 Ok(Some(_)) => continue,
                 _ => REST_WHEN_DOWN,
             },
-            () = tokio::time::sleep(RUN_OF_WEBHOOKS) => continue,
-            _ = stop.changed() => return,
+            () = tokio::time::sleep(RUN_OF_WEBHOOKS) => {
+                long.retain(|run| !run.is_finished());
+                long.push(run);
+                continue;
+            }
+            _ = stop.changed() => {
+                long.push(run);
+                break;
+            }
         };
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -106,6 +115,7 @@ pub async fn webhooks(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>)
             _ = stop.changed() => {}
         }
     }
+    join_all(long).await;
 }
 
 /// Ticks until told to stop. Each function has its own turn: a long one holds up no other.

@@ -82,8 +82,9 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
     config.port = listener.local_addr()?.port();
     let gateway = gateway(&config, Arc::new(pg.clone()), clock, mailbox)?;
     let public = native::public(&config, listener, gateway.public)?;
-    let events = native::events(&config, gateway.app.events.clone()).await?;
     let stop = native::stop_signal();
+    let app = App { events: native::with_stop(gateway.app.events.clone(), &stop), ..gateway.app.clone() };
+    let events = native::events(&config, app.events.clone()).await?;
     let timetable = loops::timetable(&gateway.app.manifests)?;
     let migrated = Arc::new(Notify::new());
     let background = tokio::spawn(background(
@@ -91,7 +92,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         owner,
         migrated.clone(),
         gateway.ctx.clone(),
-        gateway.app.clone(),
+        app,
         timetable,
         stop.clone(),
     ));
@@ -104,7 +105,7 @@ pub async fn serve(mut config: Config) -> Result<(), StartError> {
         () = native::serve_on(public, events, stop) => {}
         refused = refused => return Err(refused.into()),
     }
-    // A run that carries a slow mail is cut: its lease gives the mail to the next start.
+    // A run that carries a slow mail is cut: its lease gives the mail to the next start. One of webhooks has all of its answers by then.
     if tokio::time::timeout(native::DRAIN, background).await.is_err() {
         tracing::warn!("events were still under way at the end of the drain");
     }

@@ -21,7 +21,7 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// What comes with a secret, and where a function that has it goes.
-const WITH: [(&str, &[&str], &[&str]); 3] = [
+const WITH: [(&str, &[&str], &[&str]); 4] = [
     (
         "AWS_SECRET_ACCESS_KEY",
         &["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "CARNET_DOCUMENTS", "CARNET_UPLOADS"],
@@ -29,6 +29,8 @@ const WITH: [(&str, &[&str], &[&str]); 3] = [
     ),
     ("CARNET_SEAL_KEY", &["CARNET_SEALS"], &[]),
     ("OPENID_PROVIDERS", &[], &["https://*:443"]),
+    // Who answers in vain is told so.
+    ("SMS_URL", &[], &["https://*:443"]),
 ];
 /// What the deliverer is told, and where it goes: `{consumer}` may not stand in the name of a host there.
 const DELIVERER: (&str, [&str; 2], &str) =

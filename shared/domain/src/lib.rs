@@ -22,5 +22,5 @@ pub mod sms;
 pub mod webhook;
 pub mod zone;
 
-pub use jiff::civil::Date;
+pub use jiff::civil::{Date, DateTime};
 pub use jiff::{SignedDuration, Timestamp};

@@ -106,6 +106,7 @@ impl NoticeState {
             Self::Planned => &[
                 (Self::Planned, "the channel is away, or it is night: it is tried again later"),
                 (Self::Sent, "the relay or the provider took it"),
+                (Self::Delivered, "the provider says that it arrived, before it was known that it took it"),
                 (Self::Skipped, "it is not true or useful any more, or was told in another message"),
                 (Self::Failed, "the channel refuses it for good, or it was tried for too long"),
             ],
@@ -115,7 +116,10 @@ impl NoticeState {
                 (Self::Failed, "the provider says that it did not arrive"),
             ],
             Self::Delivered => &[(Self::Read, "the recipient looked at what it tells of")],
-            Self::Failed => &[(Self::Planned, "an operator has it tried again")],
+            Self::Failed => &[
+                (Self::Delivered, "the provider says later that it did arrive"),
+                (Self::Planned, "an operator has it tried again"),
+            ],
             Self::Read | Self::Skipped => &[],
         }
     }
@@ -253,6 +257,10 @@ pub fn untrue(kind: NoticeKind, told: &Told, current: Standing, now: Timestamp) 
 pub const MOST_A_DAY: i64 = 20;
 /// Most notices of changes and cancellations to one person in one of their days.
 pub const MOST_OWED_A_DAY: i64 = 60;
+/// Most notices of a kind to one practitioner in one day: they are of their own visits, and a broken loop ends here.
+pub const MOST_TO_A_PRACTITIONER: i64 = 500;
+/// A channel that takes nothing for so long, or half of the time that is left before the visit, makes way for the next one.
+pub const AWAY: SignedDuration = SignedDuration::from_hours(3);
 /// A message to a browser that was not looked at for so long is told by the next channel.
 pub const UNREAD: SignedDuration = SignedDuration::from_hours(3);
 /// A notice is tried until the visit begins, and no longer than this.

@@ -70,8 +70,10 @@ pub fn segments(text: &str) -> Segments {
 /// What somebody answers to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// No more messages to this number. It has to be heard however it is said (CPCE art. L. 34-5).
+    /// No more messages to this number (CPCE art. L. 34-5).
     Stop,
+    /// Messages again.
+    Start,
     /// They do not come.
     Cancel,
     /// They come.
@@ -81,7 +83,12 @@ pub enum Reply {
 }
 
 /// What ends messages, as the first word.
-const STOP: [&str; 6] = ["stop", "stopsms", "stopall", "arret", "desabonner", "unsubscribe"];
+const STOP: [&str; 8] =
+    ["stop", "stopsms", "stopall", "arret", "arretez", "desabonner", "desinscription", "unsubscribe"];
+/// What may stand before it.
+const GREETING: [&str; 11] =
+    ["bonjour", "bonsoir", "salut", "hello", "hi", "merci", "svp", "stp", "please", "madame", "monsieur"];
+const START: [&str; 2] = ["start", "unstop"];
 const CANCEL: [&str; 10] =
     ["2", "non", "no", "annuler", "annule", "annulez", "annulation", "cancel", "decommander", "decommande"];
 const CONFIRM: [&str; 9] = ["1", "oui", "yes", "ok", "confirme", "confirmer", "confirmez", "confirm", "confirmation"];
@@ -92,12 +99,13 @@ const COURTESY: [&str; 20] = [
 ];
 
 impl Reply {
-    /// Understands STOP by its first word, and the others where nothing else is said beside some courtesy: case, accents and
-    /// what stands between words make no difference. « Ne pas annuler » is for people to read.
+    /// Understands STOP by its first word after a greeting, whatever follows, and the others where nothing else is said beside some
+    /// courtesy: case, accents and what stands between words make no difference. « Ne pas annuler » is for people to read.
     pub fn of(text: &str) -> Self {
         let words = text.split(|character: char| !character.is_alphanumeric() && !is_mark(character)).map(fold);
         let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
-        if words.first().is_some_and(|first| STOP.contains(&first.as_str())) {
+        let mut after_greeting = words.iter().map(String::as_str).skip_while(|word| GREETING.contains(word));
+        if after_greeting.next().is_some_and(|first| STOP.contains(&first)) {
             return Self::Stop;
         }
         let mut said = words.iter().map(String::as_str).filter(|word| !COURTESY.contains(word)).map(Self::of_word);
@@ -109,6 +117,7 @@ impl Reply {
         match word {
             word if CANCEL.contains(&word) => Self::Cancel,
             word if CONFIRM.contains(&word) => Self::Confirm,
+            word if START.contains(&word) => Self::Start,
             _ => Self::Other,
         }
     }
@@ -221,8 +230,21 @@ mod tests {
         for (reply, texts) in [
             (
                 Reply::Stop,
-                &["STOP", "stop", " Stop. ", "ARRET", "Arrêt", "arre\u{302}t", "STOP 36111", "stop sms svp"][..],
+                &[
+                    "STOP",
+                    "stop",
+                    " Stop. ",
+                    "ARRET",
+                    "Arrêt",
+                    "arre\u{302}t",
+                    "STOP 36111",
+                    "stop sms svp",
+                    "Bonjour, STOP",
+                    "Bonjour madame, stop !",
+                    "svp : arrêtez",
+                ][..],
             ),
+            (Reply::Start, &["START", " start svp", "Bonjour, START"]),
             (
                 Reply::Cancel,
                 &[
@@ -253,6 +275,10 @@ mod tests {
                     "Non, je viens",
                     "je ne peux pas",
                     "ne pas stopper",
+                    "mon arrêt de travail",
+                    "je travaille non stop",
+                    "je reprends le travail",
+                    "start ?? 2",
                     "10h ?",
                     "👍",
                 ],

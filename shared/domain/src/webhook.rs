@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 pub const MOST: i64 = 10;
 /// How long an event is tried, or waits for its address to be opened again.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// How long the former secret signs beside the new one.
+/// How long a former secret signs beside the new one.
 pub const ROTATION: SignedDuration = SignedDuration::from_hours(24);
+/// Most former secrets that sign at once.
+pub const MOST_FORMER: i64 = 4;
+/// An address whose last answer took longer gets one try at a time.
+pub const SLOW: SignedDuration = SignedDuration::from_secs(2);
 /// An address that took nothing for so long is paused…
 pub const FAILING: SignedDuration = SignedDuration::from_hours(24);
 /// …once that many tries have failed in a row: of an address that is hardly used, a bad day says little.

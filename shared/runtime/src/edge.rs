@@ -32,6 +32,7 @@ use self::forwarded::Origin;
 use self::headers::Site;
 use self::rates::Budgets;
 use crate::actor::{self, Seen};
+use crate::sms::Provider;
 use crate::{Ctx, Kind, Lang, Problem, input};
 
 /// Longest time for one public answer; a trigger has its manifest's `timeout_seconds`. Statements are cut at 8 s.
@@ -163,7 +164,9 @@ async fn edge(State((ctx, known)): State<(Ctx, Arc<Routes>)>, mut request: Reque
     // What a trigger may take is its function's own affair: see `within`.
     let internal = pattern.1.starts_with("/_events/");
     let deadline = if internal { Duration::MAX } else { DEADLINE };
-    let exempt = internal || ["/healthz", "/readyz"].contains(&pattern.1.as_str());
+    let exempt = internal
+        || ["/healthz", "/readyz"].contains(&pattern.1.as_str())
+        || (pattern.1 == crate::sms::CALLBACK && is_told(&ctx, request.uri().path()));
     let over_limit = if exempt { None } else { over_limit(&ctx, origin, &budgets).await };
     let refusal = over_limit.or_else(|| unsound(&request, &site, known.without_query.contains(&pattern)));
     let mut response = match refusal {
@@ -201,6 +204,14 @@ async fn edge(State((ctx, known)): State<(Ctx, Arc<Routes>)>, mut request: Reque
         "request"
     );
     response
+}
+
+/// Whether a provider of SMS calls the address that it was told by us. All that it tells comes from a few addresses, and what is refused
+/// it may not tell again. Who guesses is counted as anybody.
+fn is_told(ctx: &Ctx, path: &str) -> bool {
+    let mut segments = path.rsplit('/');
+    let (token, provider) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    provider.parse::<Provider>().is_ok_and(|provider| provider.is_callback_token(&ctx.keys, token).unwrap_or(false))
 }
 
 /// Spends of what the client's address may ask for.

@@ -46,6 +46,7 @@ pub mod sign_in_attempts;
 pub mod sms;
 pub mod telemetry;
 pub mod texts;
+pub mod told;
 pub mod view;
 #[cfg(not(target_family = "wasm"))]
 pub mod webhooks;

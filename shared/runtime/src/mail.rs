@@ -6,7 +6,7 @@ mod smtp;
 use std::time::Duration;
 
 #[cfg(not(target_family = "wasm"))]
-pub use smtp::Mailer;
+pub use smtp::{Mailer, SMTP_CONNECTIONS};
 
 /// Longest time for one mail, all steps together: a delivery has 30 s.
 pub const CONVERSATION: Duration = Duration::from_secs(25);

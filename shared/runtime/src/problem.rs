@@ -100,6 +100,7 @@ kinds! {
     DocumentChanged = CONFLICT "document-changed" "The document was changed meanwhile: read it again.",
     WebhookUnverified = CONFLICT "webhook-unverified" "The address did not answer the challenge: `reason` says how it failed.",
     WebhookState = CONFLICT "webhook-state" "The webhook is not in a state for that: read it.",
+    WebhookSecretsTooMany = CONFLICT "webhook-secrets-too-many" "As many former secrets sign as may be: ask for another one after `until`.",
     WebhooksTooMany = CONFLICT "webhooks-too-many" "The establishment has as many webhooks as it may: remove one first.",
     SecondFactorExists = CONFLICT "second-factor-exists" "There is such a second factor already: remove it first.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is larger than 64 KiB.",

@@ -127,12 +127,19 @@ pub struct Sealed {
     pub wrapped_key: String,
     /// The present secret.
     pub secret: String,
-    /// The one before, as long as it signs too.
-    pub former_secret: Option<String>,
+    /// Those before that still sign, the newest first.
+    pub former_secrets: Vec<Former>,
+}
+
+/// A secret before the present one, still sealed.
+#[derive(Debug, Deserialize)]
+pub struct Former {
+    secret: String,
 }
 
 /// What is said to a webhook, signed.
 pub struct Peer {
+    id: WebhookId,
     url: String,
     secrets: Vec<Secret>,
 }
@@ -148,8 +155,18 @@ impl Peer {
             let text = key.open(SECRET, sealed.id.as_uuid(), text)?;
             BASE64.decode(text).map(Secret).map_err(|_| KeyError::DoesNotOpen)
         };
-        let secrets = [Some(&sealed.secret), sealed.former_secret.as_ref()].into_iter().flatten().map(open);
-        Ok(Self { url: sealed.url.clone(), secrets: secrets.collect::<Result<_, _>>()? })
+        let former = sealed.former_secrets.iter().map(|former| &former.secret);
+        let secrets = std::iter::once(&sealed.secret).chain(former).map(open);
+        Ok(Self { id: sealed.id, url: sealed.url.clone(), secrets: secrets.collect::<Result<_, _>>()? })
+    }
+
+    /// Why nothing came back. That an address leads to where we do not go is for our own log alone: see [`WebhookError::told`].
+    fn noted(&self, error: OutboundError) -> WebhookError {
+        let error = WebhookError::from(error);
+        if matches!(error, WebhookError::Forbidden) {
+            tracing::warn!(webhook = %self.id, "the address of a webhook leads to where we do not go");
+        }
+        error
     }
 
     fn request(&self, message: &Message<'_>, now: Timestamp) -> Result<outbound::Request, WebhookError> {
@@ -232,6 +249,12 @@ impl WebhookError {
         if let Self::Status(status) = self { Some(status.as_u16()) } else { None }
     }
 
+    /// What is told outside: a name that leads to where we do not go is told as one that leads nowhere, or whoever registers an
+    /// address would learn which names there are inside.
+    pub fn told(&self) -> String {
+        if matches!(self, Self::Forbidden) { Self::Connection.to_string() } else { self.to_string() }
+    }
+
     /// The owner says that nobody is there any more, for good.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Status(StatusCode::GONE))
@@ -279,7 +302,8 @@ impl Webhooks {
         &self, peer: &Peer, message: &Message<'_>, now: Timestamp,
     ) -> Result<StatusCode, WebhookError> {
         let request = peer.request(message, now)?;
-        let status = self.guarded()?.status(request, TIMEOUT, MOST_ANSWER).await?;
+        let status = self.guarded()?.status(request, TIMEOUT, MOST_ANSWER).await;
+        let status = status.map_err(|error| peer.noted(error))?;
         if status.is_success() { Ok(status) } else { Err(WebhookError::Status(status)) }
     }
 
@@ -288,18 +312,19 @@ impl Webhooks {
     ///
     /// # Errors
     /// [`WebhookError`].
-    pub async fn challenge(&self, peer: &Peer, webhook: WebhookId, now: Timestamp) -> Result<(), WebhookError> {
+    pub async fn challenge(&self, peer: &Peer, now: Timestamp) -> Result<(), WebhookError> {
         #[derive(Deserialize)]
         struct Answer {
             challenge: String,
         }
         let bytes = Secret::generate().map_err(|_| WebhookError::Request)?.0;
         let challenge = BASE64_URL.encode(bytes);
-        let data = serde_json::json!({"webhook": webhook, "challenge": challenge});
+        let data = serde_json::json!({"webhook": peer.id, "challenge": challenge});
         let id = uuid::Uuid::now_v7().to_string();
         let body = Body { r#type: "webhook.verification", timestamp: now, data: &data };
         let request = peer.request(&Message { id: &id, body }, now)?;
-        let answer = self.guarded()?.send(request, CHALLENGE_TIMEOUT, MOST_ANSWER).await?;
+        let answer = self.guarded()?.send(request, CHALLENGE_TIMEOUT, MOST_ANSWER).await;
+        let answer = answer.map_err(|error| peer.noted(error))?;
         if !answer.status().is_success() {
             return Err(WebhookError::Status(answer.status()));
         }
@@ -334,7 +359,7 @@ mod tests {
             url: "https://hook.example/".into(),
             wrapped_key: wrapped_key.clone(),
             secret: again.clone(),
-            former_secret: Some(text.clone()),
+            former_secrets: vec![Former { secret: text.clone() }],
         };
         let peer = Peer::open(&keys, &sealed(one)).await.unwrap();
         assert_eq!(peer.secrets[1].0, secret.0);

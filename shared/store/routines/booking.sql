@@ -299,7 +299,8 @@ begin
 
     if a.status = 'booked' then
         insert into outbox (kind, subject, data, occurred_at)
-        values ('appointment.booked.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version), at);
+        values ('appointment.booked.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version,
+            'establishment', (select establishment_id from site where id = a.site_id)), at);
     end if;
     insert into trace
     select * from entry(who, 'create', case a.status when 'held' then 'appointment.hold' else 'appointment.book' end,
@@ -335,7 +336,8 @@ begin
         raise exception 'resource is taken'
             using errcode = '23P01', constraint = 'reservation_no_overlap', detail = loser;
     end if;
-    perform from appointment where id = a.id and status = 'booked' and version = a.version for update;
+    -- Made secret meanwhile, it is not theirs to move: that is no new version.
+    perform from appointment where id = a.id and status = 'booked' and version = a.version and not hidden(who, appointment) for update;
     if not found then
         return null;
     end if;
@@ -373,10 +375,14 @@ begin
     perform reserve(a.id, resources, durings, at, null);
 
     insert into outbox (kind, subject, data, occurred_at)
-    values ('appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version)
+    select 'appointment.moved.v1', a.id, jsonb_build_object('appointment', a.id, 'version', a.version, 'establishment', here.establishment_id)
         -- Who is told that it left their agenda, and from when.
         || case when former.practitioner_id = a.practitioner_id then '{}' else jsonb_build_object('former', jsonb_build_object(
-            'practitioner', former.practitioner_id, 'starts_at', former.starts_at, 'ends_at', former.ends_at)) end, at);
+            'practitioner', former.practitioner_id, 'starts_at', former.starts_at, 'ends_at', former.ends_at)) end
+        -- Whose it is no more: nothing else remembers it.
+        || case when there.establishment_id is distinct from here.establishment_id
+            then jsonb_strip_nulls(jsonb_build_object('former_establishment', there.establishment_id)) else '{}' end, at
+    from site here, site there where here.id = a.site_id and there.id = former.site_id;
     insert into trace
     select * from entry(who, 'update', case when a.moved_late then 'appointment.move.late' else 'appointment.move' end, a.id, a.patient_id,
         coalesce(change(a.patient_id, 'starts_at', former.starts_at::text, a.starts_at::text), '{}')

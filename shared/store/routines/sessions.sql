@@ -16,8 +16,8 @@ create or replace function establishment_of(membership uuid) returns uuid langua
 $$;
 
 -- Ends an account's sessions, but for one that may stay. Called with the account's row locked, as whoever changes it has it:
--- a sign-in under way, which holds that row too, is seen by now or finds the row changed. Where none may stay the account may
--- have been in other hands: addresses of its calendars end as well.
+-- a sign-in under way, which holds that row too, is seen by now or finds the row changed. The account may have been in other hands:
+-- addresses of its calendars, which whoever had it may have made, end as well, whichever session stays.
 create or replace function end_sessions(of_account uuid, at timestamptz, why text, but uuid default null) returns bigint
 language plpgsql as $$
 declare
@@ -26,8 +26,7 @@ begin
     update session set revoked_at = at, revoked_why = why
     where account_id = of_account and revoked_at is null and id is distinct from but;
     get diagnostics ended = row_count;
-    update calendar_feed set revoked_at = at, label = null
-    where but is null and account_id = of_account and revoked_at is null;
+    update calendar_feed set revoked_at = at, label = null where account_id = of_account and revoked_at is null;
     return ended;
 end $$;
 

@@ -157,6 +157,10 @@ fn migrator() -> Migrator {
         (20_261_127_000_026, "webhooks", include_str!("../migrations/20261127000026_webhooks.sql")),
         (20_261_127_000_027, "push", include_str!("../migrations/20261127000027_push.sql")),
         (20_261_127_000_028, "notices", include_str!("../migrations/20261127000028_notices.sql")),
+        (20_261_128_000_029, "webhook_facts", include_str!("../migrations/20261128000029_webhook_facts.sql")),
+        (20_261_128_000_030, "notice_rules", include_str!("../migrations/20261128000030_notice_rules.sql")),
+        (20_261_128_000_031, "sms_stops", include_str!("../migrations/20261128000031_sms_stops.sql")),
+        (20_261_128_000_032, "notice_sending", include_str!("../migrations/20261128000032_notice_sending.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

@@ -12,11 +12,11 @@ use crate::account_phone::reachable_at;
 use crate::support::app::book;
 use crate::support::{App, Client};
 
-const EMAIL: &str = "par-sms@famille.example";
-const PHONE: &str = "+33639980103";
+pub const EMAIL: &str = "par-sms@famille.example";
+pub const PHONE: &str = "+33639980103";
 
 /// Somebody who wants text messages, and a visit that they booked.
-async fn booked_by_sms(app: &App) -> (Client, Value) {
+pub async fn booked_by_sms(app: &App) -> (Client, Value) {
     let ada = reachable_at(app, EMAIL, PHONE).await;
     put(&ada, "/v1/me/notice-preferences", &json!({"channels": ["sms", "email"], "night": null})).await.expect(200);
     let slots = app.lyon_slots().await;
@@ -26,17 +26,17 @@ async fn booked_by_sms(app: &App) -> (Client, Value) {
 }
 
 /// What stands after the site in the address that the provider calls.
-fn called_at(app: &App) -> String {
+pub fn called_at(app: &App) -> String {
     callback("", Provider::Brevo, &app.gateway.ctx.keys).unwrap()
 }
 
 /// The provider's call about the last message.
-async fn tell(app: &App, mut event: Value) {
+pub async fn tell(app: &App, mut event: Value) {
     event["messageId"] = app.phones.posted().len().into();
     app.nobody().post(&called_at(app), &event).await.expect(204);
 }
 
-async fn notice(app: &App, which: &str) -> Value {
+pub async fn notice(app: &App, which: &str) -> Value {
     let all = app
         .sql("select jsonb_build_object('kind', kind, 'channel', channel, 'state', state, 'why', why, 'because', because, 'reply', reply,
                      'segments', segments, 'provider', provider) from notice where recipient_kind = 'account' order by planned_at, id")

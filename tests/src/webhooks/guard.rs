@@ -56,11 +56,12 @@ async fn an_address_that_leads_inside_by_now_gets_nothing() {
         let sent = administrator.post(&format!("{}/test", path(&webhook)), &json!({})).await.expect(202);
         assert_eq!(send(&app).await, 1, "{n}");
         let known = deliveries(&administrator, &webhook).await;
-        assert_eq!((&known[0]["id"], &known[0]["tries"][0]["error"]), (&sent["delivery"], &json!("address-refused")));
+        assert_eq!((&known[0]["id"], &known[0]["tries"][0]["error"]), (&sent["delivery"], &json!("connection")));
     }
+    // Told as a name that leads nowhere: whoever registers addresses must not learn which there are inside.
     let (id, _) = row(&app, &format!("{https}/hook"), "pentes-plateau", "unverified").await;
     let refused = administrator.post(&format!("/v1/webhooks/{id}/verification"), &json!({})).await;
-    assert_eq!((refused.problem(409), &refused.body["reason"]), ("webhook-unverified", &json!("address-refused")));
+    assert_eq!((refused.problem(409), &refused.body["reason"]), ("webhook-unverified", &json!("connection")));
     assert_eq!(receiver.count(), 0);
 }
 

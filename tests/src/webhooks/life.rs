@@ -4,7 +4,7 @@ use domain::SignedDuration;
 use serde_json::{Value, json};
 
 use super::receiver::{Manner, Receiver};
-use super::{ALL, administrator, app, change, deliveries, later, open, path, registered, send, tell};
+use super::{ALL, administrator, administrator_of, app, change, deliveries, later, open, path, registered, send, tell};
 use crate::support::App;
 use crate::support::app::book;
 
@@ -123,13 +123,7 @@ async fn an_establishment_has_ten_and_another_one_sees_none_of_them() {
     assert_eq!(answers.iter().filter(|status| **status == 201).count(), 9, "{answers:?}");
     assert!(answers.iter().all(|status| [201, 409].contains(status)), "{answers:?}");
     // Somebody who runs another establishment.
-    let (account, membership) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-    let (key, _) = app.gateway.ctx.keys.new_owner(account).await.unwrap();
-    let sql = "with a as (insert into account (id, wrapped_key, password_hash, created_at) values ($1, $2, '-', '2020-01-01'))
-        insert into membership (id, account_id, establishment_id, role, since) values ($3, $1, $4, 'administrator', '2020-01-01')";
-    let other = gateway::fixtures::id("establishment", "confluent");
-    sqlx::query(sql).bind(account).bind(key).bind(membership).bind(other).execute(app.pool()).await.unwrap();
-    let elsewhere = app.acting(account, "administrator", Some(membership), 2).await;
+    let elsewhere = administrator_of(&app, "confluent").await;
     assert_eq!(elsewhere.get("/v1/webhooks").await.expect(200)["items"], json!([]));
     let path = path(&webhook);
     elsewhere.get(&path).await.problem(404);
@@ -205,7 +199,7 @@ async fn three_days_down_are_given_up_told_of_and_sent_again_by_time() {
     client.post(&format!("{}/resume", path(&webhook)), &json!({})).await.expect(200);
     let stretch = json!({"from": from, "to": app.now()});
     let replayed = client.post(&format!("{}/replay", path(&webhook)), &stretch).await.expect(202);
-    assert_eq!(replayed, json!({"replayed": 3}));
+    assert_eq!(replayed, json!({"replayed": 3, "until": null}));
     send(&app).await;
     let taken: Vec<_> = receiver.received("/hook").into_iter().filter(|it| it.taken).collect();
     let mut told: Vec<_> = taken.iter().map(super::receiver::Received::subject).collect();
@@ -215,7 +209,10 @@ async fn three_days_down_are_given_up_told_of_and_sent_again_by_time() {
     assert!(taken.iter().all(|it| ids.contains(&it.id)));
     // And one alone.
     let one = json!({"delivery": taken[0].id});
-    assert_eq!(client.post(&format!("{}/replay", path(&webhook)), &one).await.expect(202), json!({"replayed": 1}));
+    assert_eq!(
+        client.post(&format!("{}/replay", path(&webhook)), &one).await.expect(202),
+        json!({"replayed": 1, "until": null})
+    );
     send(&app).await;
     assert_eq!(receiver.received("/hook").last().unwrap().id, taken[0].id);
     for wrong in [json!({}), json!({"delivery": taken[0].id, "from": from, "to": from}), json!({"from": from})] {

@@ -27,6 +27,8 @@ pub enum Manner {
     Sends(String),
     /// It takes all but what tells of one thing.
     Minds(String),
+    /// It takes its time, then answers that status.
+    Late(Duration, u16),
 }
 
 /// What came.
@@ -56,6 +58,8 @@ impl Received {
 struct Shared {
     manners: Mutex<HashMap<String, Manner>>,
     received: Mutex<Vec<Received>>,
+    /// What came and was not as it is described.
+    faults: Mutex<Vec<String>>,
 }
 
 /// A server on this machine.
@@ -63,6 +67,15 @@ struct Shared {
 pub struct Receiver {
     pub address: String,
     shared: Arc<Shared>,
+}
+
+/// Whatever a test is about, partners were sent what is described to them.
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(*self.shared.faults.lock().unwrap(), Vec::<String>::new());
+        }
+    }
 }
 
 impl Receiver {
@@ -100,6 +113,7 @@ impl Receiver {
 
 async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    shared.faults.lock().unwrap().extend(super::messages::faults(&body));
     let manner = shared.manners.lock().unwrap().get(uri.path()).cloned().unwrap_or(Manner::Takes);
     let mut received = Received {
         path: uri.path().to_owned(),
@@ -110,6 +124,7 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     };
     received.taken = match &manner {
         Manner::Takes => true,
+        Manner::Late(_, status) => (200..300).contains(status),
         Manner::Minds(subject) => received.subject() != *subject,
         _ => false,
     };
@@ -117,6 +132,10 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     shared.received.lock().unwrap().push(received);
     match manner {
         Manner::Hangs => std::future::pending().await,
+        Manner::Late(time, status) => {
+            tokio::time::sleep(time).await;
+            axum::http::StatusCode::from_u16(status).unwrap().into_response()
+        }
         Manner::Sends(to) => (axum::http::StatusCode::FOUND, [("location", to)]).into_response(),
         Manner::Answers(status) => {
             let status = axum::http::StatusCode::from_u16(status).unwrap();

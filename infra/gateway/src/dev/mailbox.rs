@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -57,6 +58,8 @@ pub enum Mood {
     Refuses(u16),
     /// Hangs up after the mail was sent, without an answer.
     HangsUp,
+    /// Takes everything, each mail after that long.
+    Slow(Duration),
 }
 
 /// What arrived, and how to behave.
@@ -128,8 +131,10 @@ impl Mailbox {
                 "DATA" => {
                     stream.write_all(b"354 go on\r\n").await?;
                     let message = read_message(&mut stream).await?;
-                    if self.mood() == Mood::HangsUp {
-                        return Ok(());
+                    match self.mood() {
+                        Mood::HangsUp => return Ok(()),
+                        Mood::Slow(pause) => tokio::time::sleep(pause).await,
+                        Mood::Well | Mood::Refuses(_) => {}
                     }
                     match message {
                         Some(message) => {

@@ -1,5 +1,7 @@
 //! `events/asyncapi.yaml`, written from the schemas of the events and from who consumes them.
 
+pub mod partners;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -16,6 +16,7 @@ mod searching;
 mod server;
 mod spin;
 mod starting;
+mod webhooks;
 mod wishes;
 
 use std::time::Instant;
@@ -79,6 +80,7 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
         documents::measure(&bench, &mut report).await?;
     }
     if only.as_deref() == Some("notices") {
+        webhooks::measure(&bench, &mut report).await?;
         notices::measure(&bench, argument(arguments, "notices")?.unwrap_or(100_000), &mut report).await?;
     }
     if wanted("access") {

@@ -21,7 +21,7 @@ use runtime::keys::Keys;
 /// What stopped it, in words for a terminal.
 pub async fn run(tool: String, arguments: Vec<String>, config: Config) -> Result<(), StartError> {
     match tool.as_str() {
-        "asyncapi" => print_asyncapi(),
+        "asyncapi" => print_asyncapi(&arguments),
         "audit-key" => audit::print_key(config),
         "audit-verify" => audit::run(&arguments, config).await,
         "bench" => bench::run(&arguments, config).await,
@@ -60,10 +60,15 @@ fn print_callbacks(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Prints `events/asyncapi.yaml`.
+/// Prints `events/asyncapi.yaml`, or with the word `webhooks` `events/webhooks.asyncapi.yaml`.
 #[expect(clippy::print_stdout, reason = "its one purpose")]
-fn print_asyncapi() -> Result<(), StartError> {
-    print!("{}", asyncapi::text(std::path::Path::new("events"))?);
+fn print_asyncapi(arguments: &[String]) -> Result<(), StartError> {
+    let folder = std::path::Path::new("events");
+    match arguments {
+        [] => print!("{}", asyncapi::text(folder)?),
+        [word] if word == "webhooks" => print!("{}", asyncapi::partners::text(folder)?),
+        _ => return Err("asyncapi takes no word but webhooks".into()),
+    }
     Ok(())
 }
 

@@ -31,8 +31,11 @@ pub struct Ends {
 }
 
 impl Night {
-    /// Longest: reminders are planned as long before they are due.
+    /// Longest, by the clock.
     pub const LONGEST: SignedDuration = SignedDuration::from_hours(12);
+    /// How long before they are due reminders are planned, so that those that a night would swallow can go out before it: the
+    /// longest one, the two hours at most by which clocks go back in it somewhere, [`super::EVENING`], and time for a tick.
+    pub const AHEAD: SignedDuration = SignedDuration::from_hours(15);
 
     /// From 22:00 to 7:00, for who says nothing.
     pub fn usual() -> Option<Self> {
@@ -75,8 +78,9 @@ fn instants(zone: &Zone, local: jiff::civil::DateTime) -> Vec<Timestamp> {
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).into_iter().collect(),
         AmbiguousOffset::Gap { before, .. } => {
-            // Clocks are at the jump: the instant after which they show more.
-            let past = before.to_timestamp(local).ok();
+            // Clocks are at the jump, the instant after which they show more: this very one where that is what they jump from,
+            // and what precedes is strictly before.
+            let past = before.to_timestamp(local).ok().and_then(|at| at.checked_add(SignedDuration::from_secs(1)).ok());
             past.and_then(|past| zone.preceding(past).next()).map(|jump| jump.timestamp()).into_iter().collect()
         }
         AmbiguousOffset::Fold { before, after } => {

@@ -176,6 +176,13 @@ fn words_of_an_establishment_tell_nothing_that_a_notice_must_not() {
         ("{{ link }}", Part::Subject, "words-forbidden"),
         ("voyez https://suivi.example/", mail, "words-link"),
         ("voyez WWW.suivi.example", sms, "words-link"),
+        ("voyez bit.ly/3xYz", sms, "words-link"),
+        ("(suivi.example/x)", mail, "words-link"),
+        ("suivi.example:8080", sms, "words-link"),
+        ("Voyez Pharmacie-du-Port.FR.", mail, "words-link"),
+        ("ecrire@pharmacie.fr", mail, "words-link"),
+        ("bit。ly/3xYz", mail, "words-link"),
+        ("{{ date }}bit.ly/{{ time }}", sms, "words-link"),
         ("deux\nlignes", sms, "words-unseen"),
         ("deux\nlignes", Part::Subject, "words-unseen"),
         ("a\u{202e}b", mail, "words-unseen"),
@@ -184,6 +191,17 @@ fn words_of_an_establishment_tell_nothing_that_a_notice_must_not() {
         assert_eq!(Words::parse(text, part).unwrap_err().code(), code, "{text:?} {part:?}");
     }
     assert_eq!(Words::parse(&"a".repeat(101), Part::Subject).unwrap_err(), WordsError::TooLong(100));
+    for text in [
+        "Le 03.03/04.03 de 8.00/9.00.",
+        "Fini.Merci",
+        "a.m./p.m.",
+        "1.5ml/kg",
+        "M. et Mme, etc. / merci...",
+        "Contact.: 04 78 00",
+    ] {
+        assert!(Words::parse(text, mail).is_ok(), "{text}");
+    }
 }
 
 mod interleaving;
+mod nights;

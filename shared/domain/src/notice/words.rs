@@ -180,10 +180,48 @@ fn literal(text: &str) -> Result<Option<Piece>, WordsError> {
         return Err(WordsError::Braces);
     }
     let lower = text.to_lowercase();
-    if ["://", "www.", "mailto:", "tel:"].iter().any(|it| lower.contains(it)) {
+    if ["://", "www.", "mailto:", "tel:"].iter().any(|it| lower.contains(it)) || lower.split_whitespace().any(is_link) {
         return Err(WordsError::Link);
     }
     Ok((!text.is_empty()).then(|| Piece::Text(text.to_owned())))
+}
+
+/// Ends of names that telephones and mail programs make a link of, also where nothing else says that it is one. Those that are words
+/// of their own, as `de` is, are not among them: people forget the space after a full stop.
+const ENDS: [&str; 14] = ["app", "biz", "ch", "com", "dev", "eu", "fr", "gl", "info", "io", "ly", "net", "org", "uk"];
+
+/// Whether a word in small letters becomes a link by itself, or holds one: `bit.ly/3xYz`, `suivi.example/x`, `pharmacie.fr`; not
+/// `fini.merci` nor `08.00/09.00`.
+fn is_link(word: &str) -> bool {
+    let of_a_name = |c: char| c.is_alphanumeric() || c == '-' || is_dot(c);
+    let mut rest = word.trim_start_matches(|c| !of_a_name(c));
+    while !rest.is_empty() {
+        let (name, after) = rest.split_at(rest.find(|c| !of_a_name(c)).unwrap_or(rest.len()));
+        if leads_somewhere(name, after) {
+            return true;
+        }
+        rest = after.trim_start_matches(|c| !of_a_name(c));
+    }
+    false
+}
+
+fn leads_somewhere(name: &str, after: &str) -> bool {
+    let named = name.trim_end_matches(is_dot);
+    let Some((before, end)) = named.rsplit_once(is_dot) else { return false };
+    let is_name = before.chars().any(char::is_alphanumeric) && end.len() > 1 && end.chars().all(char::is_alphabetic);
+    let mut after = after.chars();
+    let goes_on = named == name
+        && match after.next() {
+            Some('/') => true,
+            Some(':') => after.next().is_some_and(|port| port.is_ascii_digit()),
+            _ => false,
+        };
+    is_name && (ENDS.contains(&end) || goes_on)
+}
+
+/// Also as other scripts write it: programs read it as one.
+const fn is_dot(c: char) -> bool {
+    matches!(c, '.' | '．' | '。' | '｡')
 }
 
 fn variable(name: &str, part: Part) -> Result<Variable, WordsError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -14,6 +14,22 @@ use crate::config::Config;
 /// Requests under way may take this long after the signal to stop.
 pub const DRAIN: Duration = Duration::from_secs(12);
 
+/// Whether this process was told to stop, for a trigger that takes up one thing after the other: see `with_stop`.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Nothing new is to be taken up.
+    pub fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+/// Triggers that can see that their process was told to stop.
+pub fn with_stop(events: Router, stop: &watch::Receiver<bool>) -> Router {
+    events.layer(Extension(Stop(stop.clone())))
+}
+
 /// Serves until told to stop, then finishes the requests under way.
 ///
 /// # Errors
@@ -22,7 +38,7 @@ pub async fn serve(config: &Config, app: App, stop: watch::Receiver<bool>) -> Re
     let listener = listen(&config.bind, config.port, "PORT").await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
     let public = public(config, listener, app.public)?;
-    let events = events(config, app.events).await?;
+    let events = events(config, with_stop(app.events, &stop)).await?;
     serve_on(public, events, stop).await;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use domain::sms::Alphabet;
 use futures_util::future::BoxFuture;
-use http::Request;
+use http::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,6 +11,17 @@ use super::{Bill, Message, Provider, Settings, SmsError, SmsProvider, SmsUrlErro
 
 /// "Send SMS message to a mobile number" of its API reference.
 const URL: &str = "https://api.brevo.com/v3/transactionalSMS/send";
+
+/// Its codes for what is wrong with our account or our key, whatever the status ("Error codes" of its API reference).
+const OF_OURS: [&str; 7] = [
+    "unauthorized",
+    "account_under_validation",
+    "not_enough_credits",
+    "permission_denied",
+    "reseller_permission_denied",
+    "unauthorized_access",
+    "too_many_requests",
+];
 
 pub(super) struct Brevo {
     sender: String,
@@ -26,6 +37,28 @@ struct Answer {
     message_id: Value,
     sms_count: Option<u32>,
     used_credits: Option<f64>,
+}
+
+/// Of a refusal.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    code: Value,
+}
+
+impl Refusal {
+    fn of(status: StatusCode, body: &[u8]) -> SmsError {
+        let refusal: Self = serde_json::from_slice(body).unwrap_or_default();
+        let ours = refusal.code.as_str().and_then(|code| OF_OURS.iter().find(|ours| **ours == code));
+        match ours {
+            Some(code) => SmsError::Away(format!("answered {} ({code})", status.as_u16())),
+            // The address is ours, and not the message's.
+            None if [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&status) => {
+                SmsError::Away(format!("answered {}", status.as_u16()))
+            }
+            None => SmsError::of(status),
+        }
+    }
 }
 
 impl Brevo {
@@ -58,7 +91,7 @@ impl SmsProvider for Brevo {
                 .map_err(no_key)?;
             let answer = self.way.ask(request).await?;
             if !answer.status().is_success() {
-                return Err(SmsError::of(answer.status()));
+                return Err(Refusal::of(answer.status(), answer.body()));
             }
             // It has taken the message, whatever more it says.
             let told: Answer = serde_json::from_slice(answer.body()).unwrap_or_default();

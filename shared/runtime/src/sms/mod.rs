@@ -21,6 +21,8 @@ use brevo::Brevo;
 use ovh::Ovh;
 use twilio::Twilio;
 
+/// The route that providers call.
+pub const CALLBACK: &str = "/v1/sms/{provider}/{token}";
 /// Longest time for one message, connections and answers together.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer of a provider, in bytes.
@@ -104,7 +106,8 @@ impl SmsError {
         matches!(self, Self::Away(_))
     }
 
-    /// What an answer without success means: what speaks of our account or of the moment mends, the rest speaks of this message.
+    /// What an answer without success means, where its status says all that is known: what speaks of our account or of the moment
+    /// mends, the rest speaks of this message.
     fn of(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED
@@ -252,6 +255,17 @@ fn provider(text: &str) -> Result<Box<dyn SmsProvider>, SmsUrlError> {
         Provider::Brevo => Ok(Box::new(Brevo::new(Settings::read(rest)?)?)),
         Provider::Ovh => Ok(Box::new(Ovh::new(Settings::read(rest)?)?)),
         Provider::Twilio => Ok(Box::new(Twilio::new(Settings::read(rest)?)?)),
+    }
+}
+
+/// Whether what goes out by `SMS_URL` comes from a number that people can answer to: a word as the sender is none. Brevo always has a
+/// word; whether it puts a number in its place, it does not say.
+pub fn takes_answers(url: Option<&str>) -> bool {
+    let named = url.and_then(|url| url.split_once(':')).and_then(|(name, rest)| Some((name.parse().ok()?, rest)));
+    match named.and_then(|(provider, rest)| Some((provider, Settings::read(rest).ok()?))) {
+        Some((Provider::Ovh, mut settings)) => settings.take("replies").is_some(),
+        Some((Provider::Twilio, settings)) => settings.word().is_err(),
+        Some((Provider::Brevo, _)) | None => false,
     }
 }
 

@@ -17,6 +17,19 @@ use crate::clock::Clock;
 const URL: &str = "https://eu.api.ovh.com/1.0";
 /// How long it tries to reach a telephone, in minutes: a reminder that comes after two days is none.
 const VALIDITY_MINUTES: u32 = 2 * 24 * 60;
+/// Its codes for a request that it does not believe to be ours, or not to be of now, whatever the status.
+const OF_OURS: [&str; 8] = [
+    "INVALID_SIGNATURE",
+    "QUERY_TIME_OUT",
+    "INVALID_KEY",
+    "INVALID_CREDENTIAL",
+    "NOT_CREDENTIAL",
+    "NOT_GRANTED_CALL",
+    "HTTP_ERROR",
+    "NETWORK_ERROR",
+];
+/// The same, where it gives words and no code.
+const IN_WORDS: [&str; 3] = ["invalid signature", "query out of time", "invalid timestamp"];
 /// What stands for a difference of the clocks that is not known yet.
 const UNKNOWN: i64 = i64::MIN;
 
@@ -40,6 +53,26 @@ struct Report {
     ids: Vec<Value>,
     total_credits_removed: Option<f64>,
     valid_receivers: Option<Vec<String>>,
+}
+
+/// Of a refusal. The words are compared and kept nowhere: they may hold a number.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Refusal {
+    error_code: Value,
+    message: Value,
+}
+
+impl Refusal {
+    fn of(status: StatusCode, body: &[u8]) -> SmsError {
+        let refusal: Self = serde_json::from_slice(body).unwrap_or_default();
+        let code = refusal.error_code.as_str().and_then(|code| OF_OURS.iter().find(|ours| **ours == code));
+        let message = refusal.message.as_str().unwrap_or_default().to_lowercase();
+        match code.or_else(|| IN_WORDS.iter().find(|words| message.starts_with(**words))) {
+            Some(said) => SmsError::Away(format!("answered {} ({said})", status.as_u16())),
+            None => SmsError::of(status),
+        }
+    }
 }
 
 impl Ovh {
@@ -133,7 +166,7 @@ impl SmsProvider for Ovh {
                 status => {
                     // Perhaps a signature of another time: it is asked for again.
                     self.ahead.store(UNKNOWN, Ordering::Relaxed);
-                    return Err(SmsError::of(status));
+                    return Err(Refusal::of(status, answer.body()));
                 }
             }
             // It has taken the message, whatever more it says, unless it says that it sends to nobody.

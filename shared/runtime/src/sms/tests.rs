@@ -59,6 +59,23 @@ fn what_is_not_understood_is_refused_without_its_value() {
 }
 
 #[test]
+fn people_can_answer_to_a_number_and_to_no_word() {
+    let ovh = "service=sms-ab1-1&application_key=a&application_secret=b&consumer_key=c";
+    for (url, takes) in [
+        (format!("ovh:?{ovh}&replies=yes"), true),
+        (format!("ovh:Carnet?{ovh}"), false),
+        (format!("twilio:+33644630000?account={ACCOUNT}&token=t"), true),
+        (format!("twilio:MG00112233445566778899aabbccddeeff?account={ACCOUNT}&token=t"), true),
+        (format!("twilio:Carnet?account={ACCOUNT}&token=t"), false),
+        ("brevo:Carnet?key=k".into(), false),
+        ("nonsense".into(), false),
+    ] {
+        assert_eq!(takes_answers(Some(&url)), takes, "{url}");
+    }
+    assert!(!takes_answers(None));
+}
+
+#[test]
 fn an_address_is_told_to_one_provider() {
     let (keys, others) = (Keys::any(), Keys::any());
     let token = Provider::Ovh.callback_token(&keys).unwrap();

@@ -16,9 +16,10 @@ const URL: &str = "https://api.twilio.com";
 /// How the name of an account and of a service of messages begin ("What is a String Identifier (SID)?").
 const ACCOUNT: &str = "AC";
 const SERVICE: &str = "MG";
-/// Its codes for a message that is refused because of our sender or a queue that is full, not of the number ("Error and
-/// warning dictionary").
-const OF_OURS: [u32; 7] = [21212, 21606, 21611, 21659, 21660, 20003, 20429];
+/// Its codes for a message that is refused because of our account, our sender, our address or a queue that is full, not of the number
+/// ("Error and warning dictionary").
+const OF_OURS: [u32; 15] =
+    [10001, 20003, 20005, 20429, 21212, 21603, 21606, 21609, 21611, 21659, 21660, 21701, 21703, 21704, 21705];
 
 pub(super) struct Twilio {
     /// `From`, or `MessagingServiceSid`, and who.

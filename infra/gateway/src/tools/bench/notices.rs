@@ -104,8 +104,9 @@ pub(super) async fn measure(bench: &Bench, count: usize, report: &mut Report) ->
     Ok(())
 }
 
+/// So many in that time, a second.
 #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
-fn rate(count: usize, elapsed: Duration) -> f64 {
+pub(super) fn rate(count: usize, elapsed: Duration) -> f64 {
     count as f64 / elapsed.as_secs_f64()
 }
 

@@ -82,7 +82,7 @@ impl World {
         self.ran_at = self.ran_at.max(self.now);
         for (number, visit) in self.visits.iter().enumerate() {
             for step in self.preferences.steps.as_slice() {
-                let ahead = step.duration() + Night::LONGEST;
+                let ahead = step.duration() + Night::AHEAD;
                 let key = Self::key((number, visit.version, NoticeKind::Reminder, Some(*step)));
                 let near = visit.starts_at > self.now - LOOK_BACK && visit.starts_at <= self.now + ahead;
                 if visit.status != Status::Booked || !near || self.rows.contains_key(&key) {
@@ -193,7 +193,9 @@ impl World {
     /// The relay is well again, and everything runs until the last visit is over.
     fn end(&mut self) {
         self.relay = true;
-        let last = self.visits.iter().map(|visit| visit.starts_at).max().unwrap_or(self.now);
+        // Also of times that were left: what is planned of them says when it is due that it is not so.
+        let told = self.rows.values().map(|row| row.told.starts_at);
+        let last = self.visits.iter().map(|visit| visit.starts_at).chain(told).max().unwrap_or(self.now);
         while self.now <= last {
             self.tick();
             self.now += SignedDuration::from_hours(3);
