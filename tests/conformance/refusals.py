@@ -17,6 +17,9 @@ CREDENTIAL = {("field-invalid", "credential"), ("field-invalid", "ceremony")}
 KEY = {("idempotency-key-reused", "Idempotency-Key")}
 # Titles in which something is not seen, and flags that are somebody else's to set.
 SAID = {("field-invalid", "title")}
+# A text is words of ours between `{{` and `}}`, and what the channel carries.
+WORDS = {("field-invalid", "subject"), ("field-invalid", "body"), ("field-missing", "subject")}
+ADDRESS = {("field-invalid", "url")}
 HIDDEN = {("field-invalid", f"hidden_from_{whom}") for whom in ("patient", "representatives", "professionals")}
 ALLOWED = {
     "GET /v1/practitioners": CURSOR | {("beyond-horizon", "free_on"), ("field-invalid", "radius_km")},
@@ -48,6 +51,18 @@ ALLOWED = {
     "POST /v1/second-factors/reset": {("field-missing", "account"), ("field-invalid", "account")},
     # Only a browser knows where it is reached.
     "POST /v1/push-subscriptions": {("field-invalid", name) for name in ("endpoint", "keys.p256dh", "keys.auth")},
+    "GET /v1/me/notices": CURSOR,
+    # Zones, and the hours of a night.
+    "PUT /v1/me/notice-preferences": {("field-invalid", "time_zone"), ("field-invalid", "night")},
+    "GET /v1/letters": CURSOR,
+    "PUT /v1/notice-templates": WORDS,
+    "POST /v1/notice-templates/preview": WORDS,
+    # No name, no way there, no `https`.
+    "POST /v1/webhooks": ADDRESS,
+    "PATCH /v1/webhooks/{id}": ADDRESS,
+    "GET /v1/webhooks/{id}/deliveries": CURSOR,
+    # By one delivery, or by a time.
+    "POST /v1/webhooks/{id}/replay": {("field-invalid", "delivery"), ("field-missing", "delivery"), ("range-reversed", "from")},
     "GET /v1/me/access-log": CURSOR | DATES,
     "GET /v1/audit": CURSOR | {("field-invalid", "date[0]"), ("field-invalid", "date[1]"), ("field-invalid", "date"),
                                ("range-too-long", "date"), ("range-reversed", "date")},

@@ -1,12 +1,16 @@
 //! The way out for e-mail: SMTP.
 
 #[cfg(not(target_family = "wasm"))]
+mod relay;
+#[cfg(not(target_family = "wasm"))]
 mod smtp;
 
 use std::time::Duration;
 
 #[cfg(not(target_family = "wasm"))]
-pub use smtp::{Mailer, SMTP_CONNECTIONS};
+pub use relay::SMTP_CONNECTIONS;
+#[cfg(not(target_family = "wasm"))]
+pub use smtp::Mailer;
 
 /// Longest time for one mail, all steps together: a delivery has 30 s.
 pub const CONVERSATION: Duration = Duration::from_secs(25);

@@ -1,23 +1,13 @@
-use std::time::Duration;
-
+use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::PoolConfig;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
+use super::relay::Relay;
 use super::{CONVERSATION, Mail, MailError, MailerError};
-use crate::pace::Turns;
-
-/// Longest wait for one step of an SMTP conversation.
-const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections to the relay at most: Postfix allows one client 50 (`smtpd_client_connection_count_limit`).
-pub const SMTP_CONNECTIONS: u32 = 16;
 
 /// Sends through one relay.
 pub struct Mailer {
-    relay: Option<AsyncSmtpTransport<Tokio1Executor>>,
-    // The pool counts those that rest, not those that are at work.
-    turns: Turns,
+    relay: Option<Relay>,
     from: Mailbox,
 }
 
@@ -27,19 +17,8 @@ impl Mailer {
     /// # Errors
     /// Names the variable that is wrong.
     pub fn new(url: Option<&str>, from: &str) -> Result<Self, MailerError> {
-        let relay = url
-            .map(|url| {
-                let relay = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-                    .map_err(|_| MailerError("SMTP_URL is not an SMTP URL"))?;
-                let pool = PoolConfig::new().max_size(SMTP_CONNECTIONS).idle_timeout(Duration::from_secs(20));
-                Ok(relay.timeout(Some(SMTP_TIMEOUT)).pool_config(pool).build())
-            })
-            .transpose()?;
-        Ok(Self {
-            relay,
-            turns: Turns::new(SMTP_CONNECTIONS as usize),
-            from: from.parse().map_err(|_| MailerError("MAIL_FROM is not an address"))?,
-        })
+        let relay = url.map(|url| Relay::of(url).ok_or(MailerError("SMTP_URL is not an SMTP URL"))).transpose()?;
+        Ok(Self { relay, from: from.parse().map_err(|_| MailerError("MAIL_FROM is not an address"))? })
     }
 
     /// Hands one mail to the relay. Success means that the relay took the responsibility for it.
@@ -49,19 +28,8 @@ impl Mailer {
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let message = self.compose(mail)?;
         let relay = self.relay.as_ref().ok_or_else(|| MailError::Relay("SMTP_URL is not set".into()))?;
-        let sent = tokio::time::timeout(CONVERSATION, async {
-            let _turn = self.turns.turn().await;
-            relay.send(message).await
-        });
-        let sent = sent.await;
-        let sent = sent.map_err(|_| MailError::Relay("took too long".into()))?;
-        sent.map(drop).map_err(|error| match error.status().map(u16::from) {
-            // Only what speaks of the mailbox is final: 530, 535 or 554 may be our own set-up, and mend with it.
-            Some(code @ (550 | 551 | 553 | 556)) => MailError::Recipient(code),
-            Some(code) => MailError::Relay(format!("answered {code}")),
-            None if error.is_timeout() => MailError::Relay("timed out".into()),
-            None => MailError::Relay("connection failed".into()),
-        })
+        let sent = tokio::time::timeout(CONVERSATION, relay.send(&message)).await;
+        sent.map_err(|_| MailError::Relay("took too long".into()))?
     }
 
     fn compose(&self, mail: &Mail) -> Result<Message, MailError> {
