@@ -6,16 +6,20 @@ full-     taken at RCPT, refused with 452 after DATA the first time
 drop-     the first mail is taken whole, kept, and the connection closed without an answer
 slow-     answered after two seconds
 
-What it has is written to standard output, a line of JSON each; the first line is its port.
+With a certificate and its key as arguments it takes mails of nobody but `carnet`, and of them only by TLS: begun by STARTTLS on its
+first port, there from the beginning on its second one.
+
+What it has is written to standard output, a line of JSON each; the first line is its port, or its ports.
 """
 
 import asyncio
 import email
 import email.policy
 import json
+import ssl
 import sys
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Handler:
@@ -51,11 +55,28 @@ class Handler:
         return "250 2.0.0 OK"
 
 
+def known(server, session, envelope, mechanism, data):
+    return AuthResult(success=(data.login, data.password) == (b"carnet", b"p@ss: word"), handled=False)
+
+
 async def main():
     handler = Handler()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(handler, hostname="relay.example", enable_SMTPUTF8=True), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    said = {"hostname": "relay.example", "enable_SMTPUTF8": True}
+    if len(sys.argv) > 1:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*sys.argv[1:])
+        said |= {"auth_required": True, "authenticator": known}
+        plain = {"tls_context": context, "require_starttls": True}
+        # aiosmtpd does not see that this one is encrypted already.
+        wrapped = {"auth_require_tls": False}
+        servers = [
+            await loop.create_server(lambda: SMTP(handler, **said, **plain), "127.0.0.1", 0),
+            await loop.create_server(lambda: SMTP(handler, **said, **wrapped), "127.0.0.1", 0, ssl=context),
+        ]
+    else:
+        servers = [await loop.create_server(lambda: SMTP(handler, **said), "127.0.0.1", 0)]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     # It ends with whoever started it.
     await loop.run_in_executor(None, sys.stdin.read)
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,20 +21,25 @@ use crate::support::{App, database};
 pub struct Relay {
     child: Child,
     pub url: String,
+    ports: Vec<String>,
     kept: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Relay {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&Path]) -> Self {
         let folder = env!("CARGO_MANIFEST_DIR");
         let installed = Command::new("sh").arg(format!("{folder}/smtp.sh")).stderr(Stdio::inherit()).output().unwrap();
         assert!(installed.status.success(), "smtp.sh");
         let python = String::from_utf8(installed.stdout).unwrap();
         let mut command = Command::new(python.trim());
-        command.arg(format!("{folder}/smtp/server.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(format!("{folder}/smtp/server.py")).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next().unwrap().unwrap();
+        let ports: Vec<String> = lines.next().unwrap().unwrap().split(' ').map(str::to_owned).collect();
         let kept = Arc::new(Mutex::new(Vec::new()));
         let into = kept.clone();
         std::thread::spawn(move || {
@@ -41,7 +47,7 @@ impl Relay {
                 into.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
         });
-        Self { child, url: format!("smtp://127.0.0.1:{port}"), kept }
+        Self { child, url: format!("smtp://127.0.0.1:{}", ports[0]), ports, kept }
     }
 
     /// What arrived at each address, in order.
@@ -136,4 +142,56 @@ async fn killed_in_the_middle_of_a_batch_it_tells_everybody_in_the_end() {
     let states = app.count("select count(*) from notice where recipient_kind = 'account' and state <> 'sent'").await;
     assert_eq!(states, 0);
     println!("{twice} mails came twice over 7 kills");
+}
+
+/// With a certificate that is believed, and with one that is not; with the right password and a wrong one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_wants_encryption_and_a_password_gets_both_and_nothing_without() {
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &authority).unwrap();
+    let folder = database::scratch().join("relay");
+    std::fs::create_dir_all(&folder).unwrap();
+    let [trusted, its_certificate, its_key] =
+        ["authority.pem", "certificate.pem", "key.pem"].map(|name| folder.join(name));
+    std::fs::write(&trusted, authority.pem()).unwrap();
+    std::fs::write(&its_certificate, certificate.pem()).unwrap();
+    std::fs::write(&its_key, key.serialize_pem()).unwrap();
+    let relay = Relay::start_with(&[&its_certificate, &its_key]);
+
+    let (right, wrong) = ("carnet:p%40ss%3A%20word", "carnet:p%40ss");
+    let (starts, wrapped) = (&relay.ports[0], &relay.ports[1]);
+    let trusted = trusted.to_str().unwrap();
+    let cases = [
+        (format!("smtp://{right}@127.0.0.1:{starts}?tls=required"), trusted, true),
+        (format!("smtp://{right}@127.0.0.1:{starts}?tls=opportunistic"), trusted, true),
+        (format!("smtps://{right}@127.0.0.1:{wrapped}"), trusted, true),
+        (format!("smtp://{wrong}@127.0.0.1:{starts}?tls=required"), trusted, false),
+        (format!("smtp://{right}@127.0.0.1:{starts}?tls=required"), "/dev/null", false),
+        (format!("smtp://{right}@127.0.0.1:{starts}"), trusted, false),
+    ];
+    for (number, (url, trusted, arrives)) in cases.into_iter().enumerate() {
+        let app = App::start().await;
+        let address = format!("encrypted-{number}@famille.example");
+        let client = app.patient_named(&address, "fr").await;
+        let slots = app.lyon_slots().await;
+        book(&client, &slots[0]).await.expect(201);
+        let variables = [("CARNET_ENV", "development"), ("SMTP_URL", &*url), ("SSL_CERT_FILE", trusted)];
+        let running = Running::start(&app.url, &variables).await;
+        let clock = json!({"now": app.now().to_string()});
+        Http::new(&running.address).send(Method::PUT, "/dev/clock", Some(&clock), None).await.unwrap();
+        let tried = "select count(*) from notice where recipient_kind = 'account' and attempts > 0 and lease is null";
+        for _ in 0..200 {
+            if app.count(tried).await > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(app.count(tried).await > 0, "{url}");
+        assert_eq!(relay.kept().contains_key(&address), arrives, "{url}");
+        running.signal("KILL");
+    }
 }
