@@ -78,7 +78,10 @@ async fn one_place_that_guesses_at_many_accounts_is_stopped() {
         tokio::spawn(async move { tries(&stranger, &format!("personne-{n}@famille.example"), "123456").await })
     });
     let answers: Vec<Answer> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(statuses(&answers), BTreeMap::from([(401, 20), (429, 40)]));
+    // Where hashing is slow, who waited in vain for their turn is told so instead; what was tried is the same.
+    let mut statuses = statuses(&answers);
+    assert_eq!(statuses.remove(&401), Some(20));
+    assert!(statuses.iter().all(|(status, _)| [429, 503].contains(status)), "{statuses:?}");
     let ada = app.patient().await;
     assert_eq!(tries(&app.nobody().at("203.0.113.9"), &ada.email, PASSWORD).await.problem(429), "too-many-attempts");
     tries(&app.nobody().at("203.0.113.10"), &ada.email, PASSWORD).await.expect(201);

@@ -158,7 +158,7 @@ impl TemplateWish {
     /// Names what is at fault in the words, and in which.
     fn written(&self, site: Option<&str>) -> Result<Preview, Problem> {
         let at_fault = |field: &str, error: &WordsError| {
-            Problem::new(Kind::FieldInvalid).field(field).hint(error.code()).with("detail", error.to_string())
+            Problem::new(Kind::FieldInvalid).field(field).hint(error.code()).with("fault", error.to_string())
         };
         let invalid = |field: &str, hint: &str| Problem::new(Kind::FieldInvalid).field(field).hint(hint);
         if self.channel == NoticeChannel::Letter {
@@ -173,6 +173,10 @@ impl TemplateWish {
         let subject = subject.map_err(|error| at_fault("subject", &error))?.map(|subject| write(&subject));
         let body = Words::parse(&self.body, Part::Body(self.channel)).map_err(|error| at_fault("body", &error))?;
         let mut body = write(&body);
+        // A document has no day: of words that are nothing else, nothing is left.
+        if body.trim().is_empty() {
+            return Err(at_fault("body", &WordsError::Empty));
+        }
         let (mut segments, mut alphabet) = (None, None);
         if self.channel == NoticeChannel::Sms {
             body = told::with_link(body, Some(&sample.link));

@@ -208,6 +208,8 @@ begin
             where a.sent < coalesce(one.most, case when one.owed then most_owed else most end);
         if found then
             allowed := allowed || one.id;
+            -- Counted it stays, also when its sender is gone before it could say so: taken up again, it is the same one.
+            update notice set counted = true where id = one.id;
         end if;
     end loop;
     return allowed;

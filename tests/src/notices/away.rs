@@ -212,3 +212,30 @@ async fn two_reminders_of_one_visit_that_a_night_brings_together_are_one() {
     told.sort_by_key(ToString::to_string);
     assert_eq!(told, ["email sent, reminder", "email skipped, reminder"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_stopped_in_the_middle_again_and_again_loses_nothing_to_the_cap() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    booked(&app, &ada).await;
+    // As it was planned: nothing was tried yet.
+    sqlx::query("delete from notice_allowance").execute(app.pool()).await.unwrap();
+    let again = "update notice set state = 'planned', settled_at = null, counted = false, attempts = 0, lease = null, lease_until = null,
+                 send_at = planned_at where kind = 'confirmation' and recipient_kind = 'account'";
+    sqlx::query(again).execute(app.pool()).await.unwrap();
+    let before = app.mails(&ada.email).len();
+    app.mailbox.set_mood(Mood::Slow(Duration::from_mins(1)));
+    for _ in 0..25 {
+        // Its process ends while the relay thinks, and nobody says how it ended.
+        drop(tokio::time::timeout(Duration::from_millis(400), app.event("notify", "{}")).await);
+        app.later(SignedDuration::from_mins(10));
+    }
+    assert_eq!(app.count("select coalesce(sum(sent), 0)::int8 from notice_allowance").await, 1);
+    app.mailbox.set_mood(Mood::Well);
+    app.settle().await;
+    assert_eq!(
+        app.count("select count(*) from notice where state = 'skipped' and why = 'too many on one day'").await,
+        0
+    );
+    assert_eq!(app.mails(&ada.email).len(), before + 1);
+}
