@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use flate2::read::GzDecoder;
 use gateway::tools::client::Client as Http;
-use packaging::manifests::Platform;
+use packaging::manifests::{Platform, Queues};
 use packaging::{image, sha256};
 use serde_json::Value;
 use tokio::net::{TcpListener, UnixStream};
@@ -37,6 +37,8 @@ fn write(directory: &Path) -> image::Written {
             .collect(),
         name: "carnet/gateway:test",
         compression: 0,
+        // A development build, and not packed.
+        most: usize::MAX,
     };
     image::write(&wish, directory).unwrap()
 }
@@ -225,12 +227,84 @@ fn the_manifests_of_platforms_are_those_of_the_functions() {
     let functions = packaging::manifests::functions(root()).unwrap();
     assert_eq!(functions.len(), gateway::registry::FUNCTIONS.len());
     for platform in Platform::ALL {
-        let text = packaging::manifests::text(platform, &functions).unwrap();
+        let text = packaging::manifests::text(platform, &functions, None).unwrap();
         let file = root().join("infra/containers").join(platform.file());
         assert!(std::fs::read_to_string(&file).unwrap() == text, "{}: run ./just manifests", file.display());
-        for document in serde_norway::Deserializer::from_str(&text) {
-            confined(&<Value as serde::Deserialize>::deserialize(document).unwrap());
+        documents(&text).iter().for_each(confined);
+    }
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    let all = serde_norway::Deserializer::from_str(text);
+    all.map(|document| <Value as serde::Deserialize>::deserialize(document).unwrap()).collect()
+}
+
+/// The value of a container's variable.
+fn variable<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
+    container["env"].as_array().unwrap().iter().find(|it| it["name"] == name)?["value"].as_str()
+}
+
+#[tokio::test]
+async fn with_queues_of_sqs_every_consumer_empties_its_own_and_is_scaled_by_it() {
+    let functions = packaging::manifests::functions(root()).unwrap();
+    let consumers: Vec<&str> = functions.iter().filter(|it| !it.topics.is_empty()).map(|it| it.name.as_str()).collect();
+    let config = database::config(&[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")]);
+    for (host, region, also) in [
+        ("https://sqs.eu-west-3.amazonaws.com/123456789012", "eu-west-3", ""),
+        (
+            "https://sqs.mnq.fr-par.scaleway.com/project-1",
+            "fr-par",
+            "&dead=https://sqs.mnq.fr-par.scaleway.com/project-1/d",
+        ),
+    ] {
+        let given = format!("aws-sqs:{host}/carnet-{{consumer}}?region={region}{also}");
+        let queues = Queues::parse(&given).unwrap();
+        let of = |platform| documents(&packaging::manifests::text(platform, &functions, Some(&queues)).unwrap());
+        let (cluster, keda) = (of(Platform::Kubernetes), of(Platform::Keda));
+        cluster.iter().chain(&keda).for_each(confined);
+        for object in cluster.iter().filter(|it| it["kind"] == "Deployment") {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let container = &object["spec"]["template"]["spec"]["containers"][0];
+            let queue = variable(container, "QUEUE_URL");
+            assert_eq!(queue.is_some(), consumers.contains(&name), "{name}: {queue:?}");
+            let Some(queue) = queue else { continue };
+            assert!(queue.contains(&format!("/carnet-{name}?")), "{queue}");
+            runtime::queue::Sqs::new("QUEUE_URL", queue, name, &config).unwrap();
+            for key in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+                let named = container["env"].as_array().unwrap().iter().filter(|it| it["name"] == key);
+                assert_eq!(named.count(), 1, "{name}: {key}");
+            }
         }
+        // Who fills them, by the clock and by KEDA.
+        let fills = cluster.iter().chain(&keda).filter_map(|it| match it["kind"].as_str().unwrap() {
+            "CronJob" => Some(&it["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]),
+            "ScaledJob" => Some(&it["spec"]["jobTargetRef"]["template"]["spec"]["containers"][0]),
+            _ => None,
+        });
+        let filled: Vec<&str> = fills.filter_map(|it| variable(it, "CONSUMER_URL")).collect();
+        assert_eq!(filled, [given.as_str(), &given]);
+        let scaled: Vec<&Value> = keda.iter().filter(|it| it["kind"] == "ScaledObject").collect();
+        assert_eq!(scaled.iter().map(|it| it["metadata"]["name"].as_str().unwrap()).collect::<Vec<_>>(), consumers);
+        for object in scaled {
+            let (name, triggers) = (object["metadata"]["name"].as_str().unwrap(), &object["spec"]["triggers"]);
+            let (trigger, metadata) = (&triggers[0], &triggers[0]["metadata"]);
+            assert_eq!((triggers.as_array().unwrap().len(), &trigger["type"]), (1, &"aws-sqs-queue".into()));
+            assert_eq!(metadata["queueURL"], format!("{host}/carnet-{name}"));
+            assert_eq!(metadata["awsRegion"], region);
+            assert_eq!(metadata["awsEndpoint"], host.rsplit_once('/').unwrap().0);
+            let signed_in = |it: &&Value| {
+                it["kind"] == "TriggerAuthentication" && it["metadata"]["name"] == trigger["authenticationRef"]["name"]
+            };
+            let sign_in = &keda.iter().find(signed_in).unwrap()["spec"]["secretTargetRef"];
+            let keys: Vec<&str> = sign_in.as_array().unwrap().iter().map(|it| it["key"].as_str().unwrap()).collect();
+            assert_eq!(keys, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+        }
+        assert!(packaging::manifests::text(Platform::Knative, &functions, Some(&queues)).is_err());
+    }
+    for wrong in
+        ["", "https://sqs.example/1/carnet-{consumer}?region=x", "aws-sqs:https://sqs.example/1/carnet?region=x"]
+    {
+        assert!(Queues::parse(wrong).is_err(), "{wrong}");
     }
 }
 
@@ -260,8 +334,22 @@ fn confined(object: &Value) {
             assert!(container["env"].as_array().unwrap().iter().any(given), "{name}: {secret}");
         }
     }
+    for container in containers {
+        // There is nothing in the image that an `exec` could start and that would only wait.
+        let before = &container["lifecycle"]["preStop"];
+        assert_eq!(before["sleep"]["seconds"] == 5, kind == "Deployment", "{before}");
+        assert!(before["exec"].is_null(), "{before}");
+    }
     let grace = &pod["spec"]["terminationGracePeriodSeconds"];
     assert!(grace.as_u64().is_none_or(|seconds| seconds > 5 + runtime::host::native::DRAIN.as_secs()), "{grace}");
+}
+
+/// What a platform lacks is told before somebody applies them.
+#[test]
+fn what_the_manifests_need_of_kubernetes_is_written_down() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
+    assert!(read("infra/containers/kubernetes.yaml").contains("preStop:\n            sleep:"));
+    assert!(read("docs/deploy.md").contains("Kubernetes 1.30 or newer (`preStop.sleep`)"));
 }
 
 /// `./just secrets` makes whatever a function does not start without, but for where the database is.

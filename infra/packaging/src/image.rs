@@ -17,6 +17,8 @@ use crate::{Error, bill, elf, sha256};
 /// What an artifact holds that says nothing by itself (OCI image specification, "empty descriptor").
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 const BILL: &str = "application/vnd.cyclonedx+json";
+/// Largest image that is shipped, in bytes of its layers as they travel.
+pub const MOST: usize = 30 << 20;
 /// What the file `oci-layout` says.
 const VERSION: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -37,6 +39,8 @@ pub struct Wish<'a> {
     pub name: &'a str,
     /// Of gzip, 0 to 9.
     pub compression: u32,
+    /// Largest image, in bytes of its layers as they travel: [`MOST`] for what is shipped.
+    pub most: usize,
 }
 
 /// What was written.
@@ -55,15 +59,19 @@ pub struct Written {
 /// Writes the layout of one image, with its bill of materials as an artifact that refers to it.
 ///
 /// # Errors
-/// When the program cannot be read, lacks a library, or the directory cannot be written.
+/// When the program cannot be read or lacks a library, the image is too large, or the directory cannot be written.
 pub fn write(wish: &Wish, directory: &Path) -> Result<Written, Error> {
     let program = std::fs::read(wish.program).map_err(|error| format!("{}: {error}", wish.program.display()))?;
     let base = rootfs::base(&program)?;
-    let bill = bill::of(wish.root, wish.package, &base)?;
     let architecture = elf::architecture(&program)?;
     let path = format!("/app/{}", wish.package);
     let layers =
         [Layer::new(&base, wish.compression)?, Layer::new(&[Entry::file(&path, 0o555, program)], wish.compression)?];
+    let bytes: usize = layers.iter().map(|layer| layer.stored.len()).sum();
+    if bytes > wish.most {
+        return Err(format!("{} is larger than {} MiB", wish.name, wish.most >> 20).into());
+    }
+    let bill = bill::of(wish.root, wish.package, &base)?;
     let mut layout = Layout::new(directory)?;
     let stored = layers
         .iter()
@@ -97,12 +105,7 @@ pub fn write(wish: &Wish, directory: &Path) -> Result<Written, Error> {
         alone.push(Entry::file(&file, 0o444, std::fs::read(directory.join(&file))?));
     }
     layout.end(&index(vec![named, artifact])?)?;
-    Ok(Written {
-        alone,
-        digest: image.digest().to_string(),
-        bytes: layers.iter().map(|layer| layer.stored.len()).sum(),
-        files: layout.files.into_iter().collect(),
-    })
+    Ok(Written { alone, digest: image.digest().to_string(), bytes, files: layout.files.into_iter().collect() })
 }
 
 fn configuration(
@@ -198,4 +201,40 @@ fn sorted(content: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut value = serde_json::to_value(content)?;
     value.sort_all_objects();
     Ok(serde_json::to_vec(&value)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elf::made_up::Program;
+
+    #[test]
+    fn an_image_of_more_than_30_mib_is_refused_and_nothing_of_it_is_written() {
+        let scratch = std::env::temp_dir().join(format!("carnet-image-{}", std::process::id()));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let program = scratch.join("program");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let image = |mib: usize, to: &str| {
+            let rest = vec![7; mib << 20];
+            std::fs::write(&program, Program { needed: &[], rest: &rest, ..Program::default() }.bytes()).unwrap();
+            let wish = Wish {
+                root: &root,
+                package: "packaging",
+                program: &program,
+                arguments: Vec::new(),
+                variables: Vec::new(),
+                name: "carnet/large:test",
+                // As large as it travels.
+                compression: 0,
+                most: MOST,
+            };
+            write(&wish, &scratch.join(to))
+        };
+        let said = image(30, "large").unwrap_err().to_string();
+        assert_eq!(said, "carnet/large:test is larger than 30 MiB");
+        assert!(!scratch.join("large").exists());
+        let written = image(29, "fits").unwrap();
+        assert!((29 << 20..=MOST).contains(&written.bytes), "{}", written.bytes);
+        std::fs::remove_dir_all(&scratch).unwrap();
+    }
 }

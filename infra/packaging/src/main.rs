@@ -1,10 +1,11 @@
 //! `packaging image package=fn-book program=target/release/fn-book name=carnet/book:0.1.0 to=target/images/book`,
-//! `packaging lambda program=target/release/fn-book to=target/lambda/book.zip`, `packaging manifests`, `packaging schedules`
+//! `packaging lambda program=target/release/fn-book to=target/lambda/book.zip`, `packaging schedules`, `packaging manifests`, or with
+//! queues of SQS `packaging manifests queues='aws-sqs:https://…/carnet-{consumer}?region=…' to=DIRECTORY`
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use packaging::manifests::{self, Platform};
+use packaging::manifests::{self, Platform, Queues};
 use packaging::{Error, bundle, image, layer};
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn run(arguments: &[String]) -> Result<(), Error> {
     match arguments.first().map(String::as_str) {
         Some("image") => pack_image(&arguments[1..]),
         Some("lambda") => pack_lambda(&arguments[1..]),
-        Some("manifests") => write_manifests(),
+        Some("manifests") => write_manifests(&arguments[1..]),
         Some("schedules") => print_schedules(),
         _ => Err("packaging image, lambda, manifests or schedules: ./just lists the recipes".into()),
     }
@@ -33,9 +34,6 @@ fn argument<'a>(arguments: &'a [String], name: &str) -> Result<&'a str, Error> {
     let value = arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
     value.ok_or_else(|| format!("{name}=… is missing").into())
 }
-
-/// Largest image that is let through, in MiB of its layers as they travel.
-const MOST_MIB: usize = 30;
 
 #[expect(clippy::print_stdout, reason = "what was made, for the terminal")]
 fn pack_image(arguments: &[String]) -> Result<(), Error> {
@@ -49,34 +47,35 @@ fn pack_image(arguments: &[String]) -> Result<(), Error> {
         variables: Vec::new(),
         name,
         compression: 9,
+        most: image::MOST,
     };
     let written = image::write(&wish, &to)?;
     layer::bundle(&written.alone, &to.with_extension("tar"))?;
     println!("{name} {} {:.1} MiB {}", written.digest, mib(written.bytes), to.display());
-    if written.bytes > MOST_MIB << 20 {
-        return Err(format!("{name} is larger than {MOST_MIB} MiB").into());
-    }
     Ok(())
 }
-
-/// Largest bundle that is let through, in MiB: what is larger takes longer to start.
-const MOST_MIB_OF_BUNDLE: usize = 8;
 
 #[expect(clippy::print_stdout, reason = "what was made, for the terminal")]
 fn pack_lambda(arguments: &[String]) -> Result<(), Error> {
     let to = Path::new(argument(arguments, "to")?);
     let made = bundle::write(Path::new(argument(arguments, "program")?), to)?;
     println!("{} {:.1} MiB {} {}", to.display(), mib(made.bytes), made.architecture, made.glibc);
-    if made.bytes > MOST_MIB_OF_BUNDLE << 20 {
-        return Err(format!("{} is larger than {MOST_MIB_OF_BUNDLE} MiB", to.display()).into());
-    }
     Ok(())
 }
 
-fn write_manifests() -> Result<(), Error> {
+/// Those of this repository, or a cluster's own with queues.
+fn write_manifests(arguments: &[String]) -> Result<(), Error> {
     let functions = manifests::functions(Path::new("."))?;
-    for platform in Platform::ALL {
-        std::fs::write(Path::new("infra/containers").join(platform.file()), manifests::text(platform, &functions)?)?;
+    let (platforms, queues, to) = if arguments.is_empty() {
+        (Platform::ALL.as_slice(), None, "infra/containers")
+    } else {
+        let queues = Queues::parse(argument(arguments, "queues")?)?;
+        (Platform::WITH_QUEUES.as_slice(), Some(queues), argument(arguments, "to")?)
+    };
+    std::fs::create_dir_all(to)?;
+    for platform in platforms {
+        let text = manifests::text(*platform, &functions, queues.as_ref())?;
+        std::fs::write(Path::new(to).join(platform.file()), text)?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Manifests of Kubernetes, KEDA and Knative, made from every `function.yaml`: one image, a function a deployment.
 
+mod keda;
+
 use std::path::Path;
 
 use runtime::Manifest;
+use runtime::queue::Address;
 use serde_json::{Map, Value, json};
 
 use crate::Error;
@@ -35,6 +38,8 @@ pub enum Platform {
 impl Platform {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Keda, Self::Knative];
+    /// Those where somebody empties queues: a service of Knative that has gone down to none is woken by requests alone.
+    pub const WITH_QUEUES: [Self; 2] = [Self::Kubernetes, Self::Keda];
 
     /// The name of its file.
     pub fn file(self) -> &'static str {
@@ -60,14 +65,42 @@ pub fn functions(root: &Path) -> Result<Vec<Manifest>, Error> {
     Ok(all)
 }
 
-/// The text of a file.
+/// Queues of SQS in which events wait for their consumers, one for each. What a cluster's are called is known to who deploys.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// As `CONSUMER_URL` has it.
+    variable: String,
+    address: Address,
+}
+
+impl Queues {
+    /// From `aws-sqs:https://…/carnet-{consumer}?region=…`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let address = Address::parse(text).map_err(|problem| format!("queues={text} {problem}"))?;
+        if !address.url.contains(CONSUMER) {
+            return Err(format!("queues={text} names one queue: {CONSUMER} is to stand where they differ").into());
+        }
+        Ok(Self { variable: text.to_owned(), address })
+    }
+}
+
+/// Stands for a function's name.
+const CONSUMER: &str = "{consumer}";
+
+/// The text of a file; with `queues` for a cluster whose events wait there, and not in PostgreSQL until they are taken.
 ///
 /// # Errors
-/// When it cannot be written as YAML.
-pub fn text(platform: Platform, functions: &[Manifest]) -> Result<String, Error> {
+/// When it cannot be written as YAML, or nobody would empty the queues.
+pub fn text(platform: Platform, functions: &[Manifest], queues: Option<&Queues>) -> Result<String, Error> {
+    if queues.is_some() && !Platform::WITH_QUEUES.contains(&platform) {
+        return Err(format!("{}: nobody would empty the queues", platform.file()).into());
+    }
     let mut text = "# Made from functions/*/function.yaml by `just manifests`; a test compares. docs/deploy.md says how to use it.\n"
         .to_owned();
-    for object in objects(platform, functions) {
+    for object in objects(platform, functions, queues) {
         text.push_str("---\n");
         text.push_str(&serde_norway::to_string(&object)?);
     }
@@ -79,12 +112,22 @@ struct Cluster<'a> {
     functions: &'a [Manifest],
     /// Where they take events.
     consumers: String,
+    /// What they take events out of by themselves.
+    queues: Option<&'a Queues>,
 }
 
-fn objects(platform: Platform, functions: &[Manifest]) -> Vec<Value> {
+impl<'a> Cluster<'a> {
+    /// The queues, where one of them is this function's.
+    fn queues_of(&self, function: &Manifest) -> Option<&'a Queues> {
+        self.queues.filter(|_| !function.topics.is_empty())
+    }
+}
+
+fn objects(platform: Platform, functions: &[Manifest], queues: Option<&Queues>) -> Vec<Value> {
     // Knative serves one port, and there events come to whoever bears `EVENTS_SECRET`.
     let port = if platform == Platform::Knative { String::new() } else { format!(":{EVENTS_PORT}") };
-    let cluster = &Cluster { functions, consumers: format!("http://{{consumer}}{port}") };
+    let consumers = queues.map_or_else(|| format!("http://{CONSUMER}{port}"), |queues| queues.variable.clone());
+    let cluster = &Cluster { functions, consumers, queues };
     let serving = functions.iter().filter(|it| !it.routes.is_empty() || !it.topics.is_empty());
     let ticking = functions.iter().filter(|it| it.schedule.is_some());
     match platform {
@@ -96,9 +139,9 @@ fn objects(platform: Platform, functions: &[Manifest]) -> Vec<Value> {
             all
         }
         Platform::Keda => {
-            let mut all = vec![database_trigger()];
-            all.extend(functions.iter().filter(|it| !it.topics.is_empty()).map(scaled));
-            all.extend(ticking.filter(|it| it.name == "deliver-outbox").map(|it| scaled_job(it, cluster)));
+            let mut all = keda::sign_ins(cluster);
+            all.extend(functions.iter().filter(|it| !it.topics.is_empty()).map(|it| keda::scaled(it, cluster)));
+            all.extend(ticking.filter(|it| it.name == "deliver-outbox").map(|it| keda::scaled_job(it, cluster)));
             all
         }
         Platform::Knative => {
@@ -151,7 +194,15 @@ fn environment(function: &Manifest, cluster: &Cluster, extra: &[(&str, String)])
     all.extend(extra.iter().map(|(name, value)| json!({"name": name, "value": value})));
     all.extend(function.secrets.iter().map(|name| secret(name, false)));
     all.extend(function.optional_secrets.iter().map(|name| secret(name, true)));
-    if function.optional_secrets.iter().any(|name| name == "AWS_SECRET_ACCESS_KEY") {
+    let queues = cluster.queues_of(function);
+    if let Some(queues) = queues {
+        all.push(json!({"name": "QUEUE_URL", "value": queues.variable.replace(CONSUMER, &function.name)}));
+    }
+    let key = "AWS_SECRET_ACCESS_KEY";
+    if queues.is_some() && !function.names(key) {
+        all.push(secret(&key.to_owned(), true));
+    }
+    if queues.is_some() || function.names(key) {
         // One without the other is of no use.
         all.extend(["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"].map(|name| secret(&name.to_owned(), true)));
     }
@@ -306,56 +357,6 @@ fn job(function: &Manifest, cluster: &Cluster) -> Value {
     // Not found by the function's service: it serves nobody.
     pod["metadata"]["labels"] = labels(&format!("{}-tick", function.name));
     json!({"backoffLimit": 0, "activeDeadlineSeconds": function.timeout_seconds, "template": pod})
-}
-
-/// How KEDA signs in to the database: with the functions' own URL.
-fn database_trigger() -> Value {
-    json!({
-        "apiVersion": "keda.sh/v1alpha1", "kind": "TriggerAuthentication", "metadata": about(PART_OF),
-        "spec": {"secretTargetRef": [{"parameter": "connection", "name": PART_OF, "key": "DATABASE_URL"}]},
-    })
-}
-
-/// What is due for a consumer, or for all.
-fn due(consumer: Option<&str>) -> String {
-    let whose = consumer.map(|name| format!(" and consumer = '{name}'")).unwrap_or_default();
-    format!("select count(*) from delivery where state = 'waiting' and next_attempt_at <= now(){whose}")
-}
-
-/// As many workers as there are events for them.
-fn scaled(function: &Manifest) -> Value {
-    json!({
-        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": about(&function.name),
-        "spec": {
-            "scaleTargetRef": {"name": function.name}, "minReplicaCount": 1, "maxReplicaCount": 10, "pollingInterval": 5,
-            "triggers": [{
-                "type": "postgresql", "authenticationRef": {"name": PART_OF},
-                "metadata": {"query": due(Some(&function.name)), "targetQueryValue": "32"},
-            }],
-        },
-    })
-}
-
-/// The outbox is emptied as soon as something lies in it, instead of each minute.
-fn scaled_job(function: &Manifest, cluster: &Cluster) -> Value {
-    let mut topics: Vec<String> =
-        cluster.functions.iter().flat_map(|it| it.topics.iter().map(|topic| format!("'{topic}'"))).collect();
-    topics.sort_unstable();
-    topics.dedup();
-    // What nobody wants waits for somebody who does, and wakes nobody.
-    let wanted = topics.join(", ");
-    let fresh = format!("(select count(*) from outbox where fanned_out_at is null and kind in ({wanted}))");
-    json!({
-        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledJob", "metadata": about(&function.name),
-        "spec": {
-            "jobTargetRef": job(function, cluster), "pollingInterval": 5, "maxReplicaCount": 3,
-            "successfulJobsHistoryLimit": 1, "failedJobsHistoryLimit": 3,
-            "triggers": [{
-                "type": "postgresql", "authenticationRef": {"name": PART_OF},
-                "metadata": {"query": format!("select {fresh} + ({})", due(None)), "targetQueryValue": "500"},
-            }],
-        },
-    })
 }
 
 fn knative(function: &Manifest, cluster: &Cluster) -> Value {

@@ -4,6 +4,7 @@ pub mod app;
 pub mod calendars;
 pub mod client;
 pub mod database;
+pub mod lambda;
 pub mod logs;
 pub mod moto;
 pub mod objects;

@@ -15,7 +15,7 @@ use store::DbError;
 use tokio::sync::watch;
 
 pub use outbox::Outbox;
-pub use sqs::{SCHEME, Sqs};
+pub use sqs::{Address, SCHEME, Sqs};
 
 use crate::deliver::Deliver;
 use crate::events::{Event, Verdict};

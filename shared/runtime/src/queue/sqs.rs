@@ -32,15 +32,54 @@ const REST_OF_THE_DEAD: i64 = 60;
 /// Most bytes of an event: the API's limit of old, which all who speak like it have.
 const LARGEST: usize = 256 * 1024;
 
+/// What a variable says of queues: `aws-sqs:URL?region=…`, perhaps with `&dead=URL` for dead letters, `&wait=SECONDS` and
+/// `&endpoint=URL` for who stands before the service. In the URLs `{consumer}` stands for the function's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Of the queues.
+    pub url: String,
+    /// Where the service is.
+    pub region: String,
+    /// Who is asked.
+    pub endpoint: Uri,
+    /// Where dead letters go.
+    dead: Option<String>,
+    /// How long a poll waits for a message, in seconds.
+    wait: i64,
+}
+
+impl Address {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let unusable = "is not aws-sqs:URL?region=…";
+        let (url, query) = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('?')).ok_or(unusable)?;
+        let mut given: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let region = given.remove("region").ok_or(unusable)?;
+        let of = url.replace("{consumer}", "consumer").parse::<Uri>();
+        let (scheme, host) =
+            of.ok().and_then(|uri| Some((uri.scheme()?.clone(), uri.authority()?.clone()))).ok_or(unusable)?;
+        let endpoint = given.remove("endpoint").unwrap_or_else(|| format!("{scheme}://{host}/"));
+        let endpoint = endpoint.parse().map_err(|_| "endpoint is not a URL")?;
+        let wait = given.remove("wait").map_or(Ok(POLL), |wait| wait.parse());
+        let seconds = wait.ok().filter(|wait| (0..=20).contains(wait));
+        let wait = seconds.ok_or("wait is not a number of seconds from 0 to 20")?;
+        let dead = given.remove("dead");
+        let address = |url: &String| url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some());
+        if dead.as_ref().is_some_and(|dead| !address(&dead.replace("{consumer}", "consumer"))) {
+            return Err("dead is not a URL");
+        }
+        Ok(Self { url: url.to_owned(), region, endpoint, dead, wait })
+    }
+}
+
 /// The queues of a family of consumers, or that of one.
 pub struct Sqs {
     service: Service,
-    /// `{consumer}` stands for the function's name.
-    url: String,
-    dead: Option<String>,
+    address: Address,
     consumer: String,
-    /// How long a poll waits for a message, in seconds.
-    wait: i64,
 }
 
 /// The queue's variable is not understood.
@@ -49,42 +88,22 @@ pub struct Sqs {
 pub struct SqsUrlError(&'static str, &'static str);
 
 impl Sqs {
-    /// From what a variable says, for `consumer`: `aws-sqs:URL?region=…`, perhaps with `&dead=URL` for its dead letters and
-    /// `&endpoint=…` for who stands before the service.
+    /// From what a variable says, as [`Address`] reads it, for `consumer`.
     ///
     /// # Errors
     /// Names the variable.
     pub fn new(variable: &'static str, text: &str, consumer: &str, config: &Config) -> Result<Self, SqsUrlError> {
-        let unusable = SqsUrlError(variable, "is not aws-sqs:URL?region=…");
-        let parts = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('?'));
-        let Some((url, query)) = parts else { return Err(unusable) };
-        let mut given: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let Some(region) = given.remove("region") else { return Err(unusable) };
-        let of = url.replace("{consumer}", "consumer").parse::<Uri>();
-        let Some((scheme, host)) = of.ok().and_then(|uri| Some((uri.scheme()?.clone(), uri.authority()?.clone())))
-        else {
-            return Err(unusable);
-        };
-        let endpoint = given.remove("endpoint").unwrap_or_else(|| format!("{scheme}://{host}/"));
-        let endpoint = endpoint.parse().map_err(|_| SqsUrlError(variable, "endpoint is not a URL"))?;
+        let address = Address::parse(text).map_err(|problem| SqsUrlError(variable, problem))?;
         let Some(key) = config.aws.clone() else {
             return Err(SqsUrlError("AWS_SECRET_ACCESS_KEY", "is missing, with AWS_ACCESS_KEY_ID, beside a queue"));
         };
-        let service = Service::new(["sqs", "AmazonSQS", "1.0"], &region, endpoint, key);
+        let service = Service::new(["sqs", "AmazonSQS", "1.0"], &address.region, address.endpoint.clone(), key);
         let service = service.map_err(|_| SqsUrlError(variable, "this machine has no root certificates"))?;
-        let wait = given.remove("wait").map_or(Ok(POLL), |wait| wait.parse());
-        let seconds = wait.ok().filter(|wait| (0..=20).contains(wait));
-        let wait = seconds.ok_or(SqsUrlError(variable, "wait is not a number of seconds from 0 to 20"))?;
-        let dead = given.remove("dead");
-        let address = |url: &String| url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some());
-        if dead.as_ref().is_some_and(|dead| !address(&dead.replace("{consumer}", "consumer"))) {
-            return Err(SqsUrlError(variable, "dead is not a URL"));
-        }
-        Ok(Self { service, url: url.to_owned(), dead, consumer: consumer.to_owned(), wait })
+        Ok(Self { service, address, consumer: consumer.to_owned() })
     }
 
     fn queue_of(&self, consumer: &str) -> String {
-        self.url.replace("{consumer}", consumer)
+        self.address.url.replace("{consumer}", consumer)
     }
 
     fn own(&self) -> String {
@@ -92,7 +111,7 @@ impl Sqs {
     }
 
     fn dead_letters(&self) -> Option<String> {
-        Some(self.dead.as_ref()?.replace("{consumer}", &self.consumer))
+        Some(self.address.dead.as_ref()?.replace("{consumer}", &self.consumer))
     }
 
     async fn call(&self, action: &str, body: Value, patience: Duration) -> Result<Value, QueueError> {
@@ -160,7 +179,7 @@ fn text<'a>(message: &'a Value, path: &str) -> &'a str {
 impl Queue for Sqs {
     fn receive(&self, most: usize, lease: SignedDuration) -> BoxFuture<'_, Result<Vec<Message>, QueueError>> {
         Box::pin(async move {
-            let taken = self.take(&self.own(), most, lease.as_secs(), self.wait).await?;
+            let taken = self.take(&self.own(), most, lease.as_secs(), self.address.wait).await?;
             let messages = taken.iter().map(|message| {
                 let first = text(message, "/Attributes/ApproximateFirstReceiveTimestamp").parse().ok();
                 let event: Option<Event> = serde_json::from_str(text(message, "/Body")).ok();
