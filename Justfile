@@ -70,6 +70,10 @@ asyncapi:
 test-spin:
     tools/spin.sh test
 
+# A live Exchange server (EWS_TEST_URL, EWS_TEST_USER, EWS_TEST_PASSWORD; perhaps EWS_TEST_MAILBOX, EWS_TEST_SIGN_IN=basic|ntlm, EWS_TEST_CA) and Exchange Online (GRAPH_TEST_TENANT, GRAPH_TEST_CLIENT, GRAPH_TEST_SECRET, GRAPH_TEST_USER).
+test-exchange-live:
+    if [ -n "${EWS_TEST_URL:-}" ] || [ -z "${GRAPH_TEST_TENANT:-}" ]; then export EXCHANGE_LIVE=1; fi; cargo test --package it --test it --locked -- exchange::live --nocapture
+
 # The measures, as JSON and a table; just bench runtimes: the same on each runtime; just bench documents: from a file to where it is seen; just bench notices: 100,000 reminders due at one minute.
 bench *OPTIONS:
     if [ "${1:-}" = runtimes ]; then for name in gateway search book; do tools/ship.sh image $name; done; for name in search book; do tools/ship.sh lambda $name; done; tools/wasm.sh search; tools/wasm.sh appointments book; command -v spin >/dev/null || cargo build --release --package spin-host; fi
@@ -100,9 +104,9 @@ image NAME="gateway":
 lambda NAME="all" *PROCESSOR:
     tools/ship.sh lambda "$@"
 
-# Manifests of Kubernetes, KEDA and Knative from the function.yaml files, into infra/containers.
-manifests:
-    cargo run --quiet --package packaging -- manifests
+# Manifests of Kubernetes, KEDA and Knative from the function.yaml files, into infra/containers; with queues of SQS elsewhere: docs/deploy.md.
+manifests *OPTIONS:
+    cargo run --quiet --package packaging -- manifests "$@"
 
 # When functions run by themselves, as EventBridge Scheduler is told.
 schedules:

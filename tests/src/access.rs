@@ -10,10 +10,13 @@ use gateway::fixtures::id;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use calendars::Calendars;
+
 use crate::support::client::Answer;
 use crate::support::world::{Bond, Person, Thing, Tie, Visit, World};
 use crate::support::{App, Client};
 
+mod calendars;
 mod documents;
 
 /// Somebody of the world, with what they are called in a failure.
@@ -34,6 +37,7 @@ struct Case {
     member: Uuid,
     claim: Uuid,
     webhook: Uuid,
+    calendars: Calendars,
     /// Administrative, and medical.
     documents: [Uuid; 2],
 }
@@ -178,6 +182,8 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
     for sql in CASE {
         sqlx::query(*sql).bind(&rows).execute(app.pool()).await.unwrap();
     }
+    let other = serde_json::from_value(rows["other"].clone()).unwrap();
+    let calendars = Calendars::of(app, visit, other).await;
     let guardianships: Vec<(Uuid, Uuid)> =
         sqlx::query_as("select account_id, id from guardianship where patient_id = $1")
             .bind(child)
@@ -210,6 +216,7 @@ async fn case(app: &App, everybody: &[Someone]) -> Case {
         member,
         claim,
         webhook,
+        calendars,
         documents: [form, letter],
     }
 }
@@ -284,7 +291,9 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
             | "/v1/documents"
             | "/v1/calendar-feeds"
             | "/v1/guardianship-proofs"
-            | "/v1/webhooks",
+            | "/v1/webhooks"
+            | "/v1/exchange-servers"
+            | "/v1/exchange-mailboxes",
         ) => (None, template.to_owned(), Value::Null),
         ("GET", "/v1/audit") => (None, format!("{template}?date=ge2026-03-01&date=le2026-03-02"), Value::Null),
         ("DELETE", "/v1/holds/{id}") => (None, named(Uuid::nil()), Value::Null),
@@ -399,6 +408,15 @@ fn asked(template: &str, method: &str, case: &Case, account: Uuid, slot: &str) -
         }
         ("GET", path) if path.starts_with("/v1/webhooks/") => (of_place, named(case.webhook), Value::Null),
         ("POST", path) if path.starts_with("/v1/webhooks/") => (of_place, named(case.webhook), json!({})),
+        ("POST", "/v1/exchange-servers") => (None, template.to_owned(), case.calendars.sent(method, template)),
+        ("POST", "/v1/exchange-mailboxes") => (of_place, template.to_owned(), case.calendars.sent(method, template)),
+        (_, path) if path.starts_with("/v1/exchange-servers/") => {
+            (of_place, named(case.calendars.server), case.calendars.sent(method, path))
+        }
+        (_, path) if path.starts_with("/v1/exchange-mailboxes/") => {
+            let about = Some(Thing { patient: None, ..case.thing });
+            (about, named(case.calendars.mailbox), case.calendars.sent(method, path))
+        }
         ("POST", "/v1/sessions/capacity") => (None, template.to_owned(), json!({"role": "patient"})),
         ("POST", "/v1/sessions/revocation") => {
             (None, template.to_owned(), json!({"account": Uuid::nil(), "reason": "requested"}))

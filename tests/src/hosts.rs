@@ -1,21 +1,15 @@
 //! The same functions as containers and on AWS Lambda.
 
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::IntoResponse;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::http::{Method, StatusCode};
 use gateway::tools::client::Client as Http;
 use runtime::host::lambda;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::killing::{Running, gateway_process};
 use crate::support::app::book;
+use crate::support::lambda::Platform;
 use crate::support::{App, database};
 
 fn payload(name: &str) -> Value {
@@ -31,6 +25,16 @@ async fn an_http_api_event_is_answered_as_the_gateway_would() {
     assert_eq!(answer["headers"]["content-type"], "application/json");
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(body, app.nobody().speaking("en").get("/v1/specialties").await.expect(200));
+
+    // As much as API Gateway lets through, and more than we read.
+    let mut large = payload("lambda-http-api-v2.json");
+    large["rawPath"] = json!("/v1/sessions");
+    large["requestContext"]["http"]["path"] = json!("/v1/sessions");
+    large["requestContext"]["http"]["method"] = json!("POST");
+    large["headers"]["content-type"] = json!("application/json");
+    large["body"] = json!(json!({"email": "a".repeat(5 << 20)}).to_string());
+    let answer = lambda::handle("sign-in", &app.gateway.app, large).await.unwrap();
+    assert_eq!(answer["statusCode"], 413, "{answer}");
 
     let mut wrong = payload("lambda-http-api-v2.json");
     wrong["rawPath"] = json!("/_events/expire-holds");
@@ -67,80 +71,88 @@ async fn a_tick_runs_the_function_and_a_failing_one_is_told_to_the_platform() {
     assert!(lambda::handle("search", &app.gateway.app, json!({"what": "is this"})).await.is_err());
 }
 
-/// The platform's side of the Lambda Runtime API: gives invocations, takes answers.
-#[derive(Clone, Default)]
-struct Platform {
-    waiting: Arc<Mutex<Vec<Value>>>,
-    answers: Arc<Mutex<Vec<(String, Value)>>>,
-}
-
-async fn next(State(platform): State<Platform>) -> impl IntoResponse {
-    loop {
-        let next = platform.waiting.lock().unwrap().pop();
-        if let Some(event) = next {
-            let mut headers = HeaderMap::new();
-            headers.insert("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".parse().unwrap());
-            headers.insert("lambda-runtime-deadline-ms", "9999999999999".parse().unwrap());
-            headers.insert(
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-west-3:1:function:search".parse().unwrap(),
-            );
-            return (headers, Json(event));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn answered(
-    State(platform): State<Platform>, Path((_, kind)): Path<(String, String)>, body: axum::body::Bytes,
-) -> StatusCode {
-    platform.answers.lock().unwrap().push((kind, serde_json::from_slice(&body).unwrap()));
-    StatusCode::ACCEPTED
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn the_binary_serves_invocations_of_the_lambda_runtime_api() {
+async fn the_binary_serves_invocations_of_the_lambda_runtime_api_and_outlives_those_that_are_none() {
     let url = database::fresh().await;
-    let platform = Platform::default();
-    platform.waiting.lock().unwrap().push(payload("lambda-http-api-v2.json"));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let router = Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answered))
-        .with_state(platform.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    let (_, master) = database::keys();
-    let mut function = gateway_process()
-        .envs([
-            ("FUNCTION", "search"),
-            ("DATABASE_URL", &url),
-            // It looks nobody up but to count requests, signs nothing and opens nothing.
-            ("CARNET_LOOKUP_KEY", master),
-        ])
-        .envs([
-            ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
-            ("AWS_LAMBDA_FUNCTION_NAME", "search"),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ])
-        .envs([
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "x"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "x"),
-        ])
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    for _ in 0..300 {
-        if !platform.answers.lock().unwrap().is_empty() {
-            break;
+    let platform = Platform::start().await;
+    // In base64 by its own word, which it is not; of no kind; and one that is sound.
+    let mut undecodable = payload("lambda-http-api-v2.json");
+    undecodable["isBase64Encoded"] = json!(true);
+    undecodable["body"] = json!("%%%");
+    for event in [undecodable, json!({"what": "is this"}), payload("lambda-http-api-v2.json")] {
+        platform.give(event);
+    }
+    let _function = platform.environment("search", &url, &[]);
+    let answers = platform.answers(3).await;
+    let kinds: Vec<&str> = answers.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["error", "error", "response"], "{answers:?}");
+    assert_eq!(answers[2].1["statusCode"], 200, "{answers:?}");
+}
+
+/// A function that takes longer than it may is not told so: its process is gone, in the middle of whatever it did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_is_killed_at_its_time_limit_has_done_all_or_nothing_and_asked_again_it_is_done_once() {
+    let app = App::start().await;
+    let ada = app.patient().await;
+    let slots = app.lyon_slots().await;
+    let monday = [("CARNET_ENV", "development"), ("CARNET_CLOCK", crate::support::app::MONDAY)];
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    // Its statement ends by itself after the process, or is broken off with it.
+    for (round, broken_off) in [(0, false), (1, true)] {
+        let mut event = payload("lambda-http-api-v2.json");
+        event["rawPath"] = json!("/v1/appointments");
+        event["requestContext"]["http"]["path"] = json!("/v1/appointments");
+        event["requestContext"]["http"]["method"] = json!("POST");
+        event["headers"]["authorization"] = json!(format!("Bearer {}", ada.token()));
+        event["headers"]["idempotency-key"] = json!(format!("key-{round}"));
+        event["headers"]["content-type"] = json!("application/json");
+        event["body"] = json!(json!({"slot": slots[round * 4]["slot"]}).to_string());
+        let platform = Platform::start().await;
+        let mut held = app.pool().begin().await.unwrap();
+        sqlx::query("lock table appointment in share mode").execute(&mut *held).await.unwrap();
+        platform.give(event.clone());
+        let mut function = platform.environment("book", &app.url, &monday);
+        until(&app, waiting, 1).await;
+        function.kill().await.unwrap();
+        if broken_off {
+            let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+            assert_eq!(app.count(end).await, 1);
+        }
+        held.rollback().await.unwrap();
+        let active = "select count(*) from pg_stat_activity
+                      where datname = current_database() and backend_type = 'client backend' and state <> 'idle'
+                      and pid <> pg_backend_pid()";
+        until(&app, active, 0).await;
+        let made = app.count("select count(*) from appointment").await - i64::try_from(round).unwrap();
+        assert!(made == 0 || (made == 1 && !broken_off), "{made}");
+        crate::races::consistent(&app).await;
+
+        platform.give(event.clone());
+        platform.give(event);
+        let _next = platform.environment("book", &app.url, &monday);
+        let answers = platform.answers(2).await;
+        let ids = answers.iter().map(|(kind, answer)| {
+            assert_eq!((kind.as_str(), &answer["statusCode"]), ("response", &json!(201)), "{answer}");
+            serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap()["id"].take()
+        });
+        let ids: Vec<Value> = ids.collect();
+        assert_eq!(ids[0], ids[1]);
+        assert_eq!(app.count("select count(*) from appointment").await, i64::try_from(round).unwrap() + 1);
+    }
+    crate::races::consistent(&app).await;
+}
+
+/// Until the database says so.
+async fn until(app: &App, sql: &'static str, count: i64) {
+    for _ in 0..400 {
+        if app.count(sql).await == count {
+            return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    function.kill().await.unwrap();
-    let answers = platform.answers.lock().unwrap().clone();
-    assert_eq!((answers[0].0.as_str(), &answers[0].1["statusCode"]), ("response", &json!(200)), "{answers:?}");
+    panic!("never {count}: {sql}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,12 +243,31 @@ async fn a_process_names_every_variable_at_fault_in_one_message_and_ends_with_78
         ("CARNET_SEALS", "ftp://x"),
         ("PORT", "8099"),
         ("EVENTS_PORT", "8099"),
+        // Behind another one that is at fault as well.
+        ("CARNET_MASTER_KEYS_BEFORE", "s3cret!"),
+        ("CARNET_LOOKUP_KEY", "s3cret!"),
+        ("CARNET_SIGNING_KEYS_BEFORE", "s3cret!"),
+        ("CARNET_VERIFYING_KEYS", "s3cret!"),
+        ("CARNET_SEAL_KEY", "s3cret!"),
+        ("TLS_CERTIFICATE", "/nowhere/s3cret!.pem"),
+        ("TLS_KEY", "/dev/null"),
+        ("MAIL_FROM", "s3cret!"),
+        ("PUSH_KEY", "s3cret!"),
+        ("PUSH_CONTACT", "s3cret!"),
+        ("CARNET_DOCUMENTS", "s3cret!"),
+        ("CARNET_UPLOADS", "s3cret!"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret!"),
     ];
     let (said, code) = refusal(&everything).await;
-    let named = ["CARNET_MASTER_KEY", "MAX_CONNECTIONS", "SMS_URL", "SMTP_URL", "CARNET_SEALS", "EVENTS_PORT"];
-    for name in named.into_iter().chain(["CARNET_SIGNING_KEY: is missing"]) {
-        assert!(said.contains(name), "{name}: {said}");
+    let named = everything.iter().map(|(name, _)| *name);
+    let named = named.filter(|name| !["FUNCTION", "PORT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(name));
+    for name in named {
+        // Not as the beginning of another one's name.
+        assert!([':', ' '].iter().any(|end| said.contains(&format!("{name}{end}"))), "{name}: {said}");
     }
+    assert!(said.contains("CARNET_SIGNING_KEY: is missing"), "{said}");
+    assert!(!said.contains("s3cret!"), "no value: {said}");
     assert_eq!(code, Some(78));
     assert_eq!(refusal(&[("FUNCTION", "no-such")]).await.1, Some(78));
     // In development too, and before a PostgreSQL of its own starts.

@@ -23,6 +23,7 @@ mod edge;
 mod emergency;
 mod emulated;
 mod events;
+mod exchange;
 mod feeds;
 mod guardians;
 mod guardians_at_the_edge;

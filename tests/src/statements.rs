@@ -103,7 +103,7 @@ async fn each_statement_is_called_by_a_walk_through_the_product() {
     crate::emergency::walk(&app).await;
     crate::members::walk(&app).await;
     crate::feeds::walk(&app).await;
-    let elsewhere = [crate::sign_in_with::walk().await, crate::webhooks::walk().await];
+    let elsewhere = [crate::sign_in_with::walk().await, crate::webhooks::walk().await, crate::exchange::walk().await];
     crate::accounts::walk(&app).await;
     crate::account_life::walk(&app).await;
     crate::account_phone::walk(&app).await;

@@ -84,6 +84,22 @@ async fn the_gateway_speaks_tls_1_3_and_nothing_older_and_takes_a_renewed_certif
     let _ = tokio::time::timeout(Duration::from_secs(5), plain.read_to_end(&mut said)).await;
     assert!(!said.starts_with(b"HTTP"), "no plain HTTP on that port");
 
+    // Its own probe speaks what it speaks, whatever name the certificate is for; and so does not take it for another one.
+    let files = ["chain.pem", "key.pem"].map(|name| directory.join(name).display().to_string());
+    let (number, tls) = (port.to_string(), [("TLS_CERTIFICATE", files[0].as_str()), ("TLS_KEY", &files[1])]);
+    let probe = database::config(&[[("PORT", number.as_str())].as_slice(), &tls].concat());
+    let plain = database::config(&[("PORT", &number)]);
+    let mut healthy = runtime::host::health(&probe).await;
+    for _ in 0..200 {
+        if healthy.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        healthy = runtime::host::health(&probe).await;
+    }
+    healthy.unwrap();
+    assert!(runtime::host::health(&plain).await.is_err(), "no plain HTTP on that port");
+
     // A half-written pair is not taken; a whole one is, at the signal.
     let pid = process.id().unwrap().to_string();
     let hang_up = || assert!(std::process::Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
@@ -91,6 +107,7 @@ async fn the_gateway_speaks_tls_1_3_and_nothing_older_and_takes_a_renewed_certif
     hang_up();
     tokio::time::sleep(Duration::from_millis(300)).await;
     connect(port, &first, &TLS13, "http/1.1").await.expect("the certificate stays");
+    runtime::host::health(&probe).await.expect("and is no reason to end the process");
     let second = renew(&directory);
     hang_up();
     let mut taken = false;
@@ -104,5 +121,6 @@ async fn the_gateway_speaks_tls_1_3_and_nothing_older_and_takes_a_renewed_certif
     assert!(taken, "the renewed certificate is shown");
     assert!(connect(port, &first, &TLS13, "http/1.1").await.is_err());
     process.kill().await.unwrap();
+    assert!(runtime::host::health(&probe).await.is_err(), "nobody is there");
     std::fs::remove_dir_all(&directory).unwrap();
 }

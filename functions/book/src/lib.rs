@@ -182,6 +182,7 @@ async fn load_and_decide(ctx: &Ctx, request: &Request<'_>, wish: BookingWish) ->
         require_secrecy(ctx, request, &slot, patient).await?;
     }
     let Booking { slot, reserved } = appointment::decide(&offer, &slot, request.now)?;
+    runtime::mailboxes::ask(ctx, offer.calendar.as_ref(), slot.starts_at, slot.ends_at).await?;
     let id = AppointmentId::from_uuid(Uuid::now_v7());
     let note = match &wish.note {
         Some(note) => Some(sealed_note(ctx, patient, id, note).await?),

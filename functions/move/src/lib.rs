@@ -63,6 +63,7 @@ async fn move_to(
     );
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
     let Booking { slot, reserved } = appointment::decide(&offer, &slot, now)?;
+    runtime::mailboxes::ask(&ctx, offer.calendar.as_ref(), slot.starts_at, slot.ends_at).await?;
     let document = json!({
         "appointment": id, "version": current.version, "practitioner": slot.practitioner, "site": slot.site,
         "reason": slot.reason, "channel": slot.channel, "starts_at": slot.starts_at, "ends_at": slot.ends_at,

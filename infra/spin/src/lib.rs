@@ -28,6 +28,10 @@ const FUNCTIONS: &[Function] = &[
     fn_documents::FUNCTION,
     #[cfg(feature = "emergency-access")]
     fn_emergency_access::FUNCTION,
+    #[cfg(feature = "exchange-mailboxes")]
+    fn_exchange_mailboxes::FUNCTION,
+    #[cfg(feature = "exchange-notify")]
+    fn_exchange_notify::FUNCTION,
     #[cfg(feature = "expire-holds")]
     fn_expire_holds::FUNCTION,
     #[cfg(feature = "export-audit")]

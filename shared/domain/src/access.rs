@@ -141,6 +141,10 @@ words! {
         NoticeStatistics = "notice-statistics",
         /// An address of a partner that an establishment's events are sent to (FHIR `Subscription`).
         Webhook = "webhook",
+        /// How an establishment's mailboxes are reached (FHIR `Endpoint`).
+        ExchangeServer = "exchange-server",
+        /// A calendar elsewhere beside an agenda, and what is asked where the two differ.
+        Mailbox = "mailbox",
     }
 }
 

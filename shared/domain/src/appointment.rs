@@ -8,6 +8,7 @@ use crate::agenda::{Agenda, Slot, SlotRefusal};
 use crate::ids::{PatientId, PractitionerId};
 use crate::interval::Interval;
 use crate::slot_token::SlotToken;
+use crate::sync::Beside;
 
 /// Life of a hold, in minutes: long enough to choose a child and read the policy, short enough not to block others.
 pub const HOLD_MINUTES: i64 = 5;
@@ -110,6 +111,9 @@ pub struct Offer {
     pub agenda_version: i64,
     /// The patient the actor may book for; none when there is no such patient for them.
     pub patient: Option<OfferPatient>,
+    /// The calendar elsewhere that is asked before the time is given away; none where there is none beside the agenda.
+    #[serde(default)]
+    pub calendar: Option<Beside>,
 }
 
 /// The patient of an [`Offer`].

@@ -75,4 +75,8 @@ ids! {
     WebhookDeliveryId,
     /// An address at which a calendar program reads visits.
     CalendarFeedId,
+    /// How an establishment's mailboxes are reached.
+    ExchangeServerId,
+    /// A calendar of a practitioner, kept elsewhere.
+    MailboxId,
 }

@@ -19,6 +19,7 @@ pub mod person;
 pub mod professional;
 pub mod slot_token;
 pub mod sms;
+pub mod sync;
 pub mod webhook;
 pub mod zone;
 

@@ -13,6 +13,7 @@ use crate::host::SEAL;
 use crate::keys::Keys;
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
+use crate::mailboxes::Exchange;
 use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
@@ -62,6 +63,8 @@ pub struct Parts {
     /// The way out to partners' programs.
     #[cfg(not(target_family = "wasm"))]
     pub webhooks: Webhooks,
+    /// The way to calendars of Exchange.
+    pub exchange: Exchange,
     /// How events reach their consumers.
     pub deliver: Arc<dyn Deliver>,
     /// Who wants which event.

@@ -25,7 +25,7 @@ pub use tokens::{ACCESS_TOKEN_LIFE, CLOCK_SKEW, Claims, Jwk};
 
 use crate::config::Config;
 use crate::passwords::Passwords;
-use given::{LOOKUP, Lookups, MASTER, SIGNING, VERIFYING};
+use given::{LOOKUP, Lookups, MASTER, MASTERS_BEFORE, SIGNING, SIGNING_BEFORE, VERIFYING};
 use tokens::Tokens;
 
 /// Life of a session in all.
@@ -100,15 +100,38 @@ impl Keys {
 
     /// What is wrong with those keys, every one of them; nothing when [`Keys::those`] has them all.
     pub fn faults(config: &Config, named: &dyn Fn(&str) -> bool) -> Vec<KeyError> {
-        let signs = named(SIGNING);
-        let tokens = (signs || named(VERIFYING)).then(|| given::tokens(config, signs).err()).flatten();
-        let masters = match given::locals(config) {
-            Ok(masters) => masters,
-            Err(error) => return tokens.into_iter().chain([error]).collect(),
+        let (signing, master) = match Self::generate() {
+            Ok(sound) => sound,
+            Err(error) => return vec![error],
         };
-        let master = named(MASTER).then(|| given::master(config, &masters).err()).flatten();
-        let lookups = named(LOOKUP).then(|| given::lookups(config, &masters).err()).flatten();
-        [tokens, master, lookups].into_iter().flatten().collect()
+        let (mut rest, mut faults, mut verifies) = (config.clone(), Vec::new(), true);
+        // Whatever is blamed is put right in a copy, to see what else there is: a turn for each variable.
+        for _ in 0..6 {
+            let looked_at = |name: &str| named(name) && (verifies || name != VERIFYING);
+            let Err(fault) = Self::those(&rest, &looked_at) else { break };
+            match fault {
+                KeyError::Unusable(SIGNING) | KeyError::Missing(SIGNING) => rest.signing_key = Some(signing.clone()),
+                KeyError::Unusable(SIGNING_BEFORE) => rest.signing_keys_before = None,
+                KeyError::Unusable(VERIFYING) | KeyError::Missing(VERIFYING) => {
+                    (rest.verifying_keys, verifies) = (None, false);
+                }
+                // Still there: whether there was another one decides on what lookups hang.
+                KeyError::Unusable(MASTERS_BEFORE) => rest.master_keys_before = Some(master.clone()),
+                KeyError::Unusable(LOOKUP) | KeyError::LookupsUnsaid => rest.lookup_key = Some(master.clone()),
+                _ => {
+                    // What was only taken from it has no fault of its own.
+                    if rest.lookup_key.is_some() && rest.lookup_key == rest.master_key {
+                        rest.lookup_key = Some(master.clone());
+                    }
+                    if rest.master_key.as_deref().is_some_and(is_service) {
+                        rest.master_keys_before.get_or_insert_with(|| master.clone());
+                    }
+                    rest.master_key = Some(master.clone());
+                }
+            }
+            faults.push(fault);
+        }
+        faults
     }
 
     /// The same without those whose variables are not named.

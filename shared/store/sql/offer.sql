@@ -31,6 +31,18 @@ select jsonb_build_object(
               and e.ends >= ($6::text::timestamptz at time zone 'UTC') - interval '2 days'
               and e.starts <= ($6::text::timestamptz at time zone 'UTC') + interval '2 days')),
     'agenda_version', practitioner.agenda_version,
+    'calendar', (
+        select jsonb_build_object(
+            'mailbox', m.id, 'server', m.server_id, 'wrapped_key', server.wrapped_key, 'settings', server.settings, 'address', m.address,
+            'when_silent', m.when_silent, 'rests', coalesce(m.rests_until > ($1::jsonb ->> 'at')::timestamptz, false),
+            'own', (
+                select coalesce(jsonb_agg(jsonb_build_array(l.agreed -> 'starts_at', l.agreed -> 'ends_at')), '[]')
+                from exchange_link l
+                where l.mailbox_id = m.id and (l.agreed ->> 'ends_at')::timestamptz >= $6::text::timestamptz - interval '1 day'
+                  and (l.agreed ->> 'starts_at')::timestamptz <= $6::text::timestamptz + interval '1 day'))
+        from exchange_mailbox m join exchange_server server on server.id = m.server_id
+        join site on site.id = $3::uuid and site.establishment_id = m.establishment_id
+        where m.practitioner_id = practitioner.id and m.state = 'active'),
     'patient', (
         select jsonb_build_object('id', patient.id, 'wrapped_key', patient.wrapped_key)
         from patient

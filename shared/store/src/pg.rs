@@ -161,6 +161,7 @@ fn migrator() -> Migrator {
         (20_261_128_000_030, "notice_rules", include_str!("../migrations/20261128000030_notice_rules.sql")),
         (20_261_128_000_031, "sms_stops", include_str!("../migrations/20261128000031_sms_stops.sql")),
         (20_261_128_000_032, "notice_sending", include_str!("../migrations/20261128000032_notice_sending.sql")),
+        (20_261_128_000_033, "exchange", include_str!("../migrations/20261128000033_exchange.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations
@@ -190,6 +191,7 @@ const ROUTINES: &[(&str, &str)] = &[
     ("sign_in_attempts", include_str!("../routines/sign_in_attempts.sql")),
     ("notices", include_str!("../routines/notices.sql")),
     ("webhooks", include_str!("../routines/webhooks.sql")),
+    ("exchange", include_str!("../routines/exchange.sql")),
 ];
 /// Writes the policy as it is in the code.
 const POLICY: &str = include_str!("../routines/policy.sql");

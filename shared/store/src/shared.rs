@@ -43,10 +43,35 @@ pub const REPLAY_DELIVERY: Statement<Value> = statement!("replay_delivery");
 pub const PUSH_SUBSCRIPTIONS: Statement<Value> = statement!("push_subscriptions");
 /// Forgets a browser that its push service does not know any more. Parameters: who, subscription, as it was sealed.
 pub const SUBSCRIPTION_GONE: Statement<Value> = statement!("subscription_gone");
+/// Takes a lease on calendars elsewhere that are due. Parameters: lease, now, lease until, how many at most, mailbox.
+pub const EXCHANGE_CLAIM: Statement<Value> = statement!("exchange_claim");
+/// Our side of such a calendar. Parameters: mailbox, lease, now, window from, window until.
+pub const EXCHANGE_BOOK: Statement<Value> = statement!("exchange_book");
+/// Writes down a link. Parameters: mailbox, lease, now, link.
+pub const EXCHANGE_KEEP: Statement<Value> = statement!("exchange_keep");
+/// Forgets a link. Parameters: mailbox, lease, now, appointment.
+pub const EXCHANGE_FORGET: Statement<Value> = statement!("exchange_forget");
+/// Lets a refused item rest. Parameters: mailbox, lease, now, appointment, generation, fault, first rest and longest rest in seconds.
+pub const EXCHANGE_STUMBLE: Statement<Value> = statement!("exchange_stumble");
+/// Takes and frees times. Parameters: mailbox, lease, now, changes.
+pub const EXCHANGE_PLACE: Statement<Placed> = statement!("exchange_place");
+/// Writes down where a reading ended. Parameters: mailbox, lease, now, window from, cursor.
+pub const EXCHANGE_ADVANCE: Statement<Value> = statement!("exchange_advance");
+/// Ends the work on a calendar elsewhere. Parameters: mailbox, lease, now, how it ended.
+pub const EXCHANGE_SETTLE: Statement<Value> = statement!("exchange_settle");
+/// Makes a calendar elsewhere due. Parameters: mailbox, now, whether its silence is counted.
+pub const EXCHANGE_WAKE: Statement<Value> = statement!("exchange_wake");
 /// Bytes of documents that are to be removed. Parameter: how many at most.
 pub const OBJECTS_TO_REMOVE: Statement<ToRemove> = statement!("objects_to_remove");
 /// Bytes of documents that are gone. Parameters: keys, now.
 pub const OBJECTS_REMOVED: Statement<Value> = statement!("objects_removed");
+
+/// Whether times were taken and freed: not without the lease.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub struct Placed {
+    /// Whether they were.
+    pub placed: bool,
+}
 
 /// Bytes of a document that are to be removed.
 #[derive(Debug, Clone, serde::Deserialize)]

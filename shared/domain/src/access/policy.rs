@@ -70,6 +70,9 @@ pub const POLICY: &[Rule] = &[
     // What was told of visits, and the letters that wait to be printed.
     rule(Role::Practitioner, Resource::Notice, &[Read, Update], &[OwnAgenda]),
     rule(Role::Secretary, Resource::Notice, &[Read, Update], &[Attached]),
+    // The calendar beside an agenda, and what is asked where the two differ.
+    rule(Role::Practitioner, Resource::Mailbox, &[Read, Update], &[OwnAgenda]),
+    rule(Role::Secretary, Resource::Mailbox, &[Read, Update], &[Attached]),
     // Figures, in which nobody is.
     rule(Role::Practitioner, Resource::NoticeStatistics, READ, &[Anyone]),
     rule(Role::Secretary, Resource::NoticeStatistics, READ, &[Anyone]),
@@ -93,6 +96,8 @@ pub const POLICY: &[Rule] = &[
     rule(Role::Administrator, Resource::Establishment, CREATE, &[Establishment]),
     rule(Role::Administrator, Resource::Audit, READ, &[Establishment]),
     rule(Role::Administrator, Resource::Webhook, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::ExchangeServer, ALL, &[Establishment]),
+    rule(Role::Administrator, Resource::Mailbox, ALL, &[Establishment]),
     // Operators: who is a professional, who may act for a child, who runs an establishment, in an incident who is signed
     // out, who has lost their second factors, and whose record is contested in court.
     rule(Role::Operator, Resource::Session, &[Delete], &[Anyone]),

@@ -1,13 +1,11 @@
-//! What a function does for itself when it runs alone: serve, empty its queue, run its trigger once, say how it is.
+//! What a function does for itself when it runs alone: serve, empty its queue, run its trigger once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use http::Request;
 use http::header::CONTENT_TYPE;
-use http::{Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -20,8 +18,6 @@ use crate::queue::{self, Sqs};
 
 /// How long a message of a queue is ours before it is renewed: a worker that is killed delays it by no more.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// Longest wait for the answer of the server beside.
-const HEALTH: Duration = Duration::from_secs(3);
 
 /// Serves until told to stop, and meanwhile empties the queue that `QUEUE_URL` names.
 pub(super) async fn serve(
@@ -50,15 +46,4 @@ pub(super) async fn tick(name: &str, app: &App) -> Result<(), StartError> {
     let request = Request::post(format!("/_events/{name}")).header(CONTENT_TYPE, "application/cloudevents+json");
     let status = app.events.clone().oneshot(request.body(Body::from("{}"))?).await?.status();
     if status.is_success() { Ok(()) } else { Err(format!("the tick was answered {status}").into()) }
-}
-
-/// Asks the server that runs beside whether it is ready: images hold nothing else that could.
-///
-/// # Errors
-/// When it is not.
-pub async fn health(config: &Config) -> Result<(), StartError> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let url = format!("http://127.0.0.1:{}/readyz", config.port);
-    let answer = tokio::time::timeout(HEALTH, client.get(url.parse()?)).await??;
-    if answer.status() == StatusCode::OK { Ok(()) } else { Err(format!("not ready: {}", answer.status()).into()) }
 }

@@ -6,6 +6,8 @@ mod assemble;
 #[cfg(not(target_family = "wasm"))]
 pub mod connections;
 #[cfg(not(target_family = "wasm"))]
+mod health;
+#[cfg(not(target_family = "wasm"))]
 pub mod lambda;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
@@ -20,9 +22,9 @@ pub mod tls;
 
 use std::sync::Arc;
 
-#[cfg(not(target_family = "wasm"))]
-pub use alone::health;
 pub use assemble::{App, assemble};
+#[cfg(not(target_family = "wasm"))]
+pub use health::health;
 #[cfg(not(target_family = "wasm"))]
 pub use process::{MISCONFIGURED, main, main_code, run, unchecked};
 use store::{Db, DbError};
@@ -36,6 +38,7 @@ use crate::faults::Faults;
 use crate::keys::{self, Keys};
 use crate::lookup_key::Bound;
 use crate::mail::Mailer;
+use crate::mailboxes::Exchange;
 use crate::objects::{Objects, ObjectsError};
 use crate::openid::Providers;
 use crate::passkeys::Passkeys;
@@ -113,17 +116,23 @@ fn check_parts(config: &Config, named: &dyn Fn(&str) -> bool, faults: &mut Fault
     if let Some(url) = config.seals.as_deref().filter(|_| named(SEAL)) {
         faults.note(crate::seals::open(url, config.aws.as_ref()).map(drop));
     }
-    if named(SEAL) && faults.is_empty() {
+    // One that is made of a master key at fault has none of its own.
+    if named(SEAL) && (config.seal_key.is_some() || faults.is_empty()) {
         faults.note(Seals::new(config));
     }
     faults.note(Passkeys::of(config));
+    // Of two variables that make one thing, the second also by itself: the first would hide it.
     faults.note(Mailer::new(config.smtp_url.as_deref(), &config.mail_from));
+    faults.note(Mailer::new(None, &config.mail_from));
     faults.note(Sms::new(config.sms_url.as_deref(), config.sms_cost_microeur));
     faults.note(Push::of(config));
+    faults.note(Push::check_contact(config));
     // Only who is given the key of the store reaches it.
     if config.aws.is_some() {
         faults.note(objects(config));
+        faults.note(Objects::check_uploads(config));
     }
+    faults.note(Exchange::of(config, Arc::default()));
     faults.note(Breaches::new(config.breached_passwords_url.as_deref()));
     faults.note(Providers::from_config(config));
     #[cfg(not(target_family = "wasm"))]
@@ -162,7 +171,6 @@ fn parts(
     Ok(Ctx::new(Parts {
         db: bound.clone(),
         bound,
-        clock,
         keys: Arc::new(keys),
         seals: seals.map(Arc::new),
         passkeys: Passkeys::of(config)?,
@@ -174,6 +182,8 @@ fn parts(
         objects: if config.aws.is_some() { objects(config)? } else { None },
         #[cfg(not(target_family = "wasm"))]
         webhooks: Webhooks::new(config.webhook_networks.clone()),
+        exchange: Exchange::of(config, clock.clone())?,
+        clock,
         deliver,
         subscriptions,
         rates: Rates::default(),

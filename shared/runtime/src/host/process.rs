@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{StartError, alone, assemble, check_alone, context, lambda, native};
+use super::{StartError, alone, assemble, check_alone, context, health, lambda, native};
 use crate::config::Config;
 use crate::faults::{Faults, Misconfigured};
 use crate::{Function, telemetry};
@@ -25,7 +25,7 @@ pub fn main_code(function: Function) -> u8 {
         Err(error) => faults.add(error),
     };
     if verb == "health" {
-        return run(unchecked, |config| async move { alone::health(&config).await });
+        return run(unchecked, |config| async move { health(&config).await });
     }
     run(check, |config| async move {
         let manifest = function.manifest()?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::kms::{self, Kms};
 use super::links::Links;
+use super::sealing::KEY;
 use super::sent_codes::SentCodes;
 use super::tokens::Tokens;
 use super::{KeyError, LocalMaster, MasterKey, OwnerKey};
@@ -86,9 +87,13 @@ pub(super) fn tokens(config: &Config, signs: bool) -> Result<Tokens, KeyError> {
 
 /// The master keys that are given as such, the present one first.
 pub(super) fn locals(config: &Config) -> Result<Vec<Vec<u8>>, KeyError> {
-    let present = config.master_key.iter().filter(|key| !is_service(key)).map(|key| decode(key, MASTER));
+    let master = |text: &str, name| {
+        let key = decode(text, name)?;
+        if key.len() == KEY { Ok(key) } else { Err(KeyError::Unusable(name)) }
+    };
+    let present = config.master_key.iter().filter(|key| !is_service(key)).map(|key| master(key, MASTER));
     let earlier = config.master_keys_before.iter().flat_map(|all| all.split(','));
-    present.chain(earlier.map(|key| decode(key, MASTERS_BEFORE))).collect()
+    present.chain(earlier.map(|key| master(key, MASTERS_BEFORE))).collect()
 }
 
 pub(super) fn master(config: &Config, locals: &[Vec<u8>]) -> Result<Arc<dyn MasterKey>, KeyError> {

@@ -127,3 +127,37 @@ fn a_key_that_is_missing_or_wrong_is_named() {
         assert!(error.contains(named), "{error}");
     }
 }
+
+#[test]
+fn of_keys_at_fault_none_hides_another_one() {
+    let (signing, master) = Keys::generate().unwrap();
+    let sound = [
+        ("CARNET_SIGNING_KEY", signing.as_str()),
+        ("CARNET_SIGNING_KEYS_BEFORE", &signing),
+        ("CARNET_VERIFYING_KEYS", &signing),
+        ("CARNET_MASTER_KEY", &master),
+        ("CARNET_MASTER_KEYS_BEFORE", &master),
+        ("CARNET_LOOKUP_KEY", &master),
+    ];
+    let told = |pairs: &[(&str, &str)]| {
+        let faults = Keys::faults(&config(pairs), &|_| true);
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&sound), [""; 0]);
+    // No base64; base64 of what is no key.
+    for (wrong, as_wrong) in [("s3cret!", "s3cret?"), ("aGVsbG8=", "d29ybGQ=")] {
+        for (one, (first, _)) in sound.iter().enumerate() {
+            for (second, _) in &sound[one + 1..] {
+                let faulty = sound.map(|(name, key)| match name {
+                    name if name == *first => (name, wrong),
+                    name if name == *second => (name, as_wrong),
+                    _ => (name, key),
+                });
+                let wanted = [first, second].map(|name| format!("{name} is not a usable key"));
+                let mut said = told(&faulty);
+                said.sort_unstable_by_key(|fault| wanted.iter().position(|it| it == fault));
+                assert_eq!(said, wanted);
+            }
+        }
+    }
+}

@@ -19,7 +19,7 @@ use ring::digest::{SHA256, digest};
 use rusty_s3::Credentials;
 use rusty_s3::actions::{ListObjectsV2, S3Action};
 
-use crate::config::AwsKey;
+use crate::config::{AwsKey, Config};
 use crate::outbound::{Outbound, OutboundError};
 use crate::{Kind, Problem, pace};
 
@@ -107,6 +107,15 @@ pub struct Objects {
 }
 
 impl Objects {
+    /// Whether `CARNET_UPLOADS` is understood, where it is used.
+    ///
+    /// # Errors
+    /// What the address lacks.
+    pub fn check_uploads(config: &Config) -> Result<(), ObjectsError> {
+        let uploads = config.uploads.as_deref().filter(|_| config.documents.is_some());
+        uploads.map(|url| Bucket::new("CARNET_UPLOADS", url)).transpose().map(drop)
+    }
+
     /// From `CARNET_DOCUMENTS`, and `CARNET_UPLOADS` for what waits in clear: `s3://bucket/prefix?region=eu-west-3&endpoint=…&public=…`.
     ///
     /// # Errors

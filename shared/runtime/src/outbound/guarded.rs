@@ -2,20 +2,18 @@
 //! nowhere else: a name is looked up here, every address it has is judged, and the connection goes to an address that was
 //! judged. So neither a name that changes what it stands for nor an answer that leads elsewhere comes by.
 
+pub mod kept;
+pub mod open;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use futures_util::future::{BoxFuture, Either, select};
-use http::header::HOST;
+use futures_util::future::BoxFuture;
 use http::uri::Scheme;
-use http::{HeaderValue, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{StatusCode, Uri};
+use http_body_util::{BodyExt as _, Limited};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -23,14 +21,12 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::{Networks, OutboundError, Request, Response, Trust, is_public};
+use open::Open;
 
 /// Longest wait for one connection: a name may have another address that answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many addresses of a name are tried.
 const ADDRESSES: usize = 4;
-/// Longest head of an answer, in bytes, and most headers in it.
-const HEAD: usize = 16 * 1024;
-const HEADERS: usize = 100;
 /// Longest time for reading an answer that nobody wants: only so that its sender can end in peace.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The lowest port that a program without privileges listens on. Below it are other protocols than ours.
@@ -51,8 +47,8 @@ impl Resolve for System {
     }
 }
 
-/// A client of HTTP that goes to public addresses and to allowed ones. It follows nobody elsewhere, keeps no connection, and
-/// bounds the time, the head and the body of an answer.
+/// A client of HTTP that goes to public addresses and to allowed ones. It follows nobody elsewhere and bounds the time, the
+/// head and the body of an answer. It keeps no connection; [`kept`] does.
 pub struct Guarded {
     allowed: Networks,
     resolver: Arc<dyn Resolve>,
@@ -75,10 +71,18 @@ impl Guarded {
     /// # Errors
     /// When this machine has no root certificates.
     pub fn new(allowed: Networks) -> io::Result<Self> {
-        Self::with(allowed, Arc::new(System), Trust::default())
+        Self::trusting(allowed, Trust::default())
     }
 
-    /// The same with another way to look up names and other authorities.
+    /// The same to whom `trust` trusts.
+    ///
+    /// # Errors
+    /// As [`Guarded::new`].
+    pub(crate) fn trusting(allowed: Networks, trust: Trust) -> io::Result<Self> {
+        Self::with(allowed, Arc::new(System), trust)
+    }
+
+    /// The same with another way to look up names.
     pub(crate) fn with(allowed: Networks, resolver: Arc<dyn Resolve>, trust: Trust) -> io::Result<Self> {
         Ok(Self { allowed, resolver, tls: TlsConnector::from(Arc::new(trust.config()?)) })
     }
@@ -97,12 +101,8 @@ impl Guarded {
     /// [`OutboundError`]; with [`OutboundError::Forbidden`] nothing was sent.
     pub async fn send(&self, request: Request, longest: Duration, most: usize) -> Result<Response, OutboundError> {
         let end = Instant::now() + longest;
-        let whole = async |answer: http::Response<Incoming>| {
-            let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, most).collect().await.map_err(|_| OutboundError::Body)?;
-            Ok::<_, OutboundError>(Response::from_parts(parts, body.to_bytes()))
-        };
-        before(end, self.exchange(request, end, whole)).await
+        let mut open = before(end, self.open(request.uri())).await?;
+        open.send(request, end, most).await.map_err(|failure| failure.error)
     }
 
     /// What the answer says in a word, within `longest`. The rest of it is read, up to `most` bytes and not for long, and
@@ -111,13 +111,19 @@ impl Guarded {
     /// # Errors
     /// As [`Guarded::send`].
     pub async fn status(&self, request: Request, longest: Duration, most: usize) -> Result<StatusCode, OutboundError> {
-        let in_a_word = async |answer: http::Response<Incoming>| {
-            let status = answer.status();
-            let rest = Limited::new(answer.into_body(), most).collect();
-            drop(tokio::time::timeout(FAREWELL, rest).await);
-            Ok::<_, OutboundError>(status)
-        };
-        self.exchange(request, Instant::now() + longest, in_a_word).await
+        let end = Instant::now() + longest;
+        let mut open = before(end, self.open(request.uri())).await?;
+        let answer = open.asked(request, end).await.map_err(|failure| failure.error)?;
+        let status = answer.status();
+        let rest = Limited::new(answer.into_body(), most).collect();
+        drop(tokio::time::timeout(FAREWELL, rest).await);
+        Ok(status)
+    }
+
+    /// A connection to where a URI leads.
+    async fn open(&self, uri: &Uri) -> Result<Open, OutboundError> {
+        let (stream, certificate) = self.connect(&self.target(uri).await?).await?;
+        Open::over(stream, certificate).await
     }
 
     /// Judges a URI and every address of its name.
@@ -151,32 +157,9 @@ impl Guarded {
         Ok(Target { host, addresses, encrypted })
     }
 
-    /// One request on a connection of its own, answered before `end`, and what `read` makes of the answer.
-    async fn exchange<T, F: Future<Output = Result<T, OutboundError>>>(
-        &self, mut request: Request, end: Instant, read: impl FnOnce(http::Response<Incoming>) -> F,
-    ) -> Result<T, OutboundError> {
-        let ready = async {
-            let target = self.target(request.uri()).await?;
-            address_to_host(&mut request)?;
-            let stream = self.connect(&target).await?;
-            let mut settings = http1::Builder::new();
-            settings.max_buf_size(HEAD).max_headers(HEADERS);
-            settings.handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await.map_err(broken)
-        };
-        let (mut sender, connection) = before(end, ready).await?;
-        let answer = async move {
-            let asked = async { sender.send_request(request.map(Full::from)).await.map_err(broken) };
-            read(before(end, asked).await?).await
-        };
-        // Driven here and by nothing else: who stops waiting leaves nothing behind.
-        match select(Box::pin(answer), Box::pin(connection)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right((_, answer)) => answer.await,
-        }
-    }
-
     /// Connects to an address that was judged: the name is not looked up again.
-    async fn connect(&self, target: &Target) -> Result<Box<dyn Stream>, OutboundError> {
+    /// With it comes the certificate that was shown, in DER.
+    async fn connect(&self, target: &Target) -> Result<(Box<dyn Stream>, Option<Vec<u8>>), OutboundError> {
         let mut stream = Err(OutboundError::Late);
         for address in &target.addresses {
             stream = match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
@@ -190,24 +173,18 @@ impl Guarded {
         }
         let stream = stream?;
         if !target.encrypted {
-            return Ok(Box::new(stream));
+            return Ok((Box::new(stream), None));
         }
         let name = ServerName::try_from(target.host.clone()).map_err(|_| OutboundError::Forbidden)?;
         match self.tls.connect(name, stream).await {
-            Ok(stream) => Ok(Box::new(stream)),
+            Ok(stream) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                let shown = shown.map(|certificate| certificate.to_vec());
+                Ok((Box::new(stream), shown))
+            }
             Err(error) => Err(OutboundError::Connection(format!("TLS: {error}"))),
         }
     }
-}
-
-/// As a server of HTTP/1.1 wants it: the host in its header, the path in the first line.
-fn address_to_host(request: &mut Request) -> Result<(), OutboundError> {
-    let host = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
-    let host = host.and_then(Result::ok).ok_or(OutboundError::Forbidden)?;
-    request.headers_mut().insert(HOST, host);
-    let path = request.uri().path_and_query().cloned();
-    *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
-    Ok(())
 }
 
 async fn before<T>(end: Instant, work: impl Future<Output = Result<T, OutboundError>>) -> Result<T, OutboundError> {
@@ -216,10 +193,6 @@ async fn before<T>(end: Instant, work: impl Future<Output = Result<T, OutboundEr
 
 fn unknown(error: &io::Error) -> OutboundError {
     OutboundError::Connection(format!("the name cannot be looked up: {}", error.kind()))
-}
-
-fn broken(error: hyper::Error) -> OutboundError {
-    OutboundError::Connection(error.to_string())
 }
 
 #[cfg(test)]

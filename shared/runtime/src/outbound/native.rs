@@ -23,21 +23,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(crate) struct Trust {
     authorities: Option<RootCertStore>,
+    more: Option<RootCertStore>,
     own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 }
 
 impl Trust {
     /// From PEM texts: authorities instead of those the system trusts; a certificate with its chain, and its key.
     pub fn from_pem(authorities: Option<&str>, own: Option<(&str, &str)>) -> Option<Self> {
-        let certificates = |pem: &str| {
-            let all = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().ok();
-            all.filter(|all| !all.is_empty())
-        };
         let mut trust = Self::default();
         if let Some(pem) = authorities {
-            let mut roots = RootCertStore::empty();
-            certificates(pem)?.into_iter().try_for_each(|one| roots.add(one)).ok()?;
-            trust.authorities = Some(roots);
+            trust.authorities = Some(roots(pem)?);
         }
         if let Some((chain, key)) = own {
             trust.own = Some((certificates(chain)?, PrivateKeyDer::from_pem_slice(key.as_bytes()).ok()?));
@@ -45,18 +40,46 @@ impl Trust {
         Some(trust)
     }
 
+    /// The same, and authorities from a PEM text beside them.
+    pub fn and(mut self, authorities: &str) -> Option<Self> {
+        self.more = Some(roots(authorities)?);
+        Some(self)
+    }
+
     pub(super) fn config(self) -> io::Result<ClientConfig> {
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let config = config.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-        let config = match self.authorities {
-            Some(roots) => config.with_root_certificates(roots),
-            None => config.with_native_roots()?,
+        let config = match (self.authorities, self.more) {
+            (None, None) => config.with_native_roots()?,
+            (authorities, more) => {
+                let mut roots = authorities.unwrap_or_else(system);
+                roots.extend(more.into_iter().flat_map(|more| more.roots));
+                config.with_root_certificates(roots)
+            }
         };
         match self.own {
             Some((chain, key)) => config.with_client_auth_cert(chain, key).map_err(io::Error::other),
             None => Ok(config.with_no_client_auth()),
         }
     }
+}
+
+fn certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let all = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().ok();
+    all.filter(|all| !all.is_empty())
+}
+
+fn roots(pem: &str) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    certificates(pem)?.into_iter().try_for_each(|one| roots.add(one)).ok()?;
+    Some(roots)
+}
+
+/// Whom the system trusts; of what is not understood of it, nothing. A machine may have no such store when it is given one.
+fn system() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 /// A client of HTTP, with the connections it keeps.

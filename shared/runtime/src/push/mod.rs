@@ -109,6 +109,11 @@ impl PushError {
     }
 }
 
+/// Where push services may reach us.
+fn contact(config: &Config) -> String {
+    config.push_contact.clone().unwrap_or_else(|| format!("mailto:{}", config.mail_address()))
+}
+
 /// Sends to browsers, or to none.
 pub struct Push(Option<Sender>);
 
@@ -126,8 +131,7 @@ impl Push {
     /// Names the variable, never its value.
     pub fn of(config: &Config) -> Result<Self, ConfigError> {
         let Some(key) = config.push_key.as_deref() else { return Ok(Self(None)) };
-        let own = || format!("mailto:{}", config.mail_address());
-        let vapid = Vapid::new(key, &config.push_contact.clone().unwrap_or_else(own))?;
+        let vapid = Vapid::new(key, &contact(config))?;
         #[cfg(not(target_family = "wasm"))]
         let way = {
             let here = if config.is_development() { HERE } else { "" };
@@ -140,6 +144,14 @@ impl Push {
             #[cfg(not(target_family = "wasm"))]
             way,
         })))
+    }
+
+    /// Whether push services could reach us, where there is a key for them, be it one that is none.
+    ///
+    /// # Errors
+    /// Names `PUSH_CONTACT`.
+    pub fn check_contact(config: &Config) -> Result<(), ConfigError> {
+        if config.push_key.is_some() { vapid::check_contact(&contact(config)) } else { Ok(()) }
     }
 
     /// What a browser has to be told to subscribe (`applicationServerKey`); nothing where no push is sent.

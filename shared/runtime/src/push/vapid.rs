@@ -32,10 +32,7 @@ impl Vapid {
         let bytes = BASE64_URL.decode(key.trim().trim_end_matches('=')).map_err(|_| odd())?;
         let key = Some(bytes).filter(|bytes| bytes.len() == 32).and_then(|bytes| SecretKey::from_slice(&bytes).ok());
         let key = key.ok_or_else(odd)?;
-        let named = ["mailto:", "https://"].iter().find_map(|scheme| contact.strip_prefix(scheme));
-        if named.is_none_or(|rest| rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(ConfigError::new("PUSH_CONTACT", "is neither mailto:… nor https://…"));
-        }
+        check_contact(contact)?;
         let public = BASE64_URL.encode(key.public_key().to_sec1_point(false).as_bytes());
         Ok(Self { key, public, contact: contact.to_owned() })
     }
@@ -50,6 +47,14 @@ impl Vapid {
         let signature: Signature = SigningKey::from(&self.key).sign(said.as_bytes());
         Ok(format!("vapid t={said}.{},k={}", BASE64_URL.encode(signature.to_bytes()), self.public))
     }
+}
+
+/// Whether somebody can be reached there, as far as can be told.
+pub(super) fn check_contact(contact: &str) -> Result<(), ConfigError> {
+    let named = ["mailto:", "https://"].iter().find_map(|scheme| contact.strip_prefix(scheme));
+    let sound = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
+    let odd = || ConfigError::new("PUSH_CONTACT", "is neither mailto:… nor https://…");
+    if named.is_some_and(sound) { Ok(()) } else { Err(odd()) }
 }
 
 /// What is signed: for whom, until when, and whom they may write to.

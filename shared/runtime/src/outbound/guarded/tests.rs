@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::response::Redirect;
 use axum::routing::{get, post};

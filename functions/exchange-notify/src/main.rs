@@ -1,0 +1,4 @@
+//! Hear from Exchange Online that a calendar changed.
+fn main() -> std::process::ExitCode {
+    runtime::host::main(fn_exchange_notify::FUNCTION)
+}
