@@ -1,7 +1,7 @@
 //! Browsers that are told: whose they are, how long, and what reaches them, opened by a library that is not ours.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::account_life::{PHRASE, signed_in};
 use crate::secrets::dump;
-use crate::support::{App, Client, logs};
+use crate::support::{App, Client, logs, python};
 
 const PATH: &str = "/v1/push-subscriptions";
 /// RFC 8291, appendix A.
@@ -292,10 +292,8 @@ impl Browser {
 /// One question to `tests/push/browser.py`.
 fn ask(question: &Value) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("sh").arg(format!("{folder}/push.sh")).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "push.sh");
-    let python = String::from_utf8(output.stdout).unwrap();
-    let mut command = Command::new(python.trim());
+    // Of Mozilla's: RFC 8188 and RFC 8291, and RFC 8292.
+    let mut command = python(&["http-ece==1.2.1", "py-vapid==1.9.6"]);
     command.arg(format!("{folder}/push/browser.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     writeln!(child.stdin.take().unwrap(), "{question}").unwrap();

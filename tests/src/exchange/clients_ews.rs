@@ -1,11 +1,13 @@
 //! A client of Exchange Web Services that nobody here wrote keeps a calendar on the fake: it is not shaped around ours.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use exchange_fakes::ews::{Settings, router};
 use exchange_fakes::mailbox::Server;
 use serde_json::{Value, json};
+
+use crate::support::python;
 
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/exchange-fakes/clients");
 
@@ -19,10 +21,7 @@ async fn exchangelib_keeps_a_calendar() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move { axum::serve(listener, router(server, settings)).await });
     let ran = tokio::task::spawn_blocking(move || {
-        let installed = Command::new("sh").arg(format!("{CLIENTS}/ews.sh")).stderr(Stdio::inherit()).output().unwrap();
-        assert!(installed.status.success(), "ews.sh");
-        let python = String::from_utf8(installed.stdout).unwrap();
-        let mut command = Command::new(python.trim());
+        let mut command = python(&["exchangelib==5.6.0"]);
         command.args([&format!("{CLIENTS}/ews_exchangelib.py"), &address]).stderr(Stdio::inherit()).output().unwrap()
     });
     let ran = ran.await.unwrap();

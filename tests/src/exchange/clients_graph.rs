@@ -1,9 +1,11 @@
 //! Clients of Graph that nobody here wrote keep a calendar on the fake: it is not shaped around ours.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use exchange_fakes::mailbox::Server;
 use exchange_fakes::served;
+
+use crate::support::python;
 
 const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/exchange-fakes/clients");
 
@@ -15,11 +17,7 @@ async fn run(program: &'static str) -> String {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move { axum::serve(listener, served::graph(server)).await });
     let ran = tokio::task::spawn_blocking(move || {
-        let installed =
-            Command::new("sh").arg(format!("{CLIENTS}/graph.sh")).stderr(Stdio::inherit()).output().unwrap();
-        assert!(installed.status.success(), "graph.sh");
-        let python = String::from_utf8(installed.stdout).unwrap();
-        let mut command = Command::new(python.trim());
+        let mut command = python(&["O365==2.1.10", "msgraph-sdk==1.65.0"]);
         command.args([&format!("{CLIENTS}/{program}"), &address]).stderr(Stdio::inherit()).output().unwrap()
     });
     let ran = ran.await.unwrap();

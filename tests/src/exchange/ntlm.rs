@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use exchange::ews::session::Session;
 use exchange::{Fault, Why};
 use runtime::exchange::{Settings, Way};
 use serde_json::Value;
+
+use crate::support::python;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const MOST: usize = 64 * 1024;
@@ -28,10 +30,7 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let folder = env!("CARGO_MANIFEST_DIR");
-        let installed = Command::new("sh").arg(format!("{folder}/ntlm.sh")).stderr(Stdio::inherit()).output().unwrap();
-        assert!(installed.status.success(), "ntlm.sh");
-        let python = String::from_utf8(installed.stdout).unwrap();
-        let mut command = Command::new(python.trim());
+        let mut command = python(&["pyspnego==0.12.4"]);
         command.arg(format!("{folder}/exchange-fakes/clients/ntlm_server.py"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::killing::Running;
 use crate::support::app::book;
-use crate::support::{App, database};
+use crate::support::{App, database, python};
 
 /// aiosmtpd, which ends with the test.
 pub struct Relay {
@@ -32,10 +32,8 @@ impl Relay {
 
     fn start_with(arguments: &[&Path]) -> Self {
         let folder = env!("CARGO_MANIFEST_DIR");
-        let installed = Command::new("sh").arg(format!("{folder}/smtp.sh")).stderr(Stdio::inherit()).output().unwrap();
-        assert!(installed.status.success(), "smtp.sh");
-        let python = String::from_utf8(installed.stdout).unwrap();
-        let mut command = Command::new(python.trim());
+        // An SMTP server nobody here wrote (<https://aiosmtpd.aio-libs.org>).
+        let mut command = python(&["aiosmtpd==1.4.6"]);
         command.arg(format!("{folder}/smtp/server.py")).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -1,7 +1,7 @@
 //! Programs of partners, as many as there are paths on one server: each does what it is told to.
 
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use axum::response::{IntoResponse as _, Response};
 use gateway::tools::client::Client as Http;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::support::python;
 
 /// What a program answers to an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,15 +187,13 @@ impl Partner {
     }
 }
 
+/// The reference library (<https://www.standardwebhooks.com>): an independent judge of what we sign.
+const JUDGE: &str = "standardwebhooks==1.1.0";
+
 fn spawn() -> (Child, String) {
     use std::io::BufRead as _;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks.sh");
-    let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{script}");
-    let python = String::from_utf8(output.stdout).unwrap();
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/src/webhooks/receiver.py");
-    let mut child =
-        Command::new(python.trim()).arg(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = python(&[JUDGE]).arg(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut port = String::new();
     std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
     (child, port.trim().to_owned())
