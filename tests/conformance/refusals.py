@@ -60,6 +60,9 @@ ALLOWED = {
     # No name, no way there, no `https`.
     "POST /v1/webhooks": ADDRESS,
     "PATCH /v1/webhooks/{id}": ADDRESS,
+    # A secret or a certificate with its key; an address that leads to a server.
+    "POST /v1/exchange-servers": {("field-invalid", "access")},
+    "POST /v1/exchange-mailboxes": {("field-invalid", "address")},
     "GET /v1/webhooks/{id}/deliveries": CURSOR,
     # By one delivery, or by a time.
     "POST /v1/webhooks/{id}/replay": {("field-invalid", "delivery"), ("field-missing", "delivery"), ("range-reversed", "from")},

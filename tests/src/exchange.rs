@@ -7,6 +7,8 @@ mod graph;
 mod kinds;
 mod live;
 mod ntlm;
+mod troubles;
+mod watched;
 
 use std::collections::BTreeSet;
 
@@ -55,7 +57,11 @@ impl Beside {
         Self::before(server, router, access).await
     }
 
-    async fn before(server: Server, router: Router, mut access: Value) -> Self {
+    async fn before(server: Server, router: Router, access: Value) -> Self {
+        Self::with(server, router, access, &[]).await
+    }
+
+    async fn with(server: Server, router: Router, mut access: Value, more: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -63,8 +69,9 @@ impl Beside {
             access["url"] = json!(format!("{base}{}", ews::PATH));
         }
         let graph = format!("{base}/v1.0");
-        let variables =
-            [("EXCHANGE_NETWORKS", "127.0.0.0/8"), ("EXCHANGE_GRAPH_URL", &*graph), ("EXCHANGE_LOGIN_URL", &*base)];
+        let mut variables =
+            vec![("EXCHANGE_NETWORKS", "127.0.0.0/8"), ("EXCHANGE_GRAPH_URL", &*graph), ("EXCHANGE_LOGIN_URL", &*base)];
+        variables.extend(more);
         let app = App::on(database::fresh().await, &variables).await;
         let administrator = app.staff("administrator-pentes").await;
         Self { app, server, administrator, access }
@@ -75,7 +82,12 @@ impl Beside {
         self.server.add_mailbox(ADDRESS);
         let wish = json!({"name": "Messagerie", "access": self.access});
         let server = self.administrator.post("/v1/exchange-servers", &wish).await.expect(201);
-        let whose = gateway::fixtures::id("practitioner", WHOSE);
+        self.beside(&server, WHOSE).await
+    }
+
+    /// The mailbox beside somebody's agenda.
+    async fn beside(&self, server: &Value, whose: &str) -> Value {
+        let whose = gateway::fixtures::id("practitioner", whose);
         let wish = json!({"server": server["id"], "practitioner": whose, "address": ADDRESS});
         let mailbox = self.administrator.post("/v1/exchange-mailboxes", &wish).await.expect(201);
         self.app.settle().await;

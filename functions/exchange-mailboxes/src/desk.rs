@@ -26,6 +26,7 @@ pub(crate) enum Turn {
     Resume,
     Resync,
     Leave,
+    Abandon,
 }
 
 pub(crate) async fn turn(
@@ -37,6 +38,7 @@ pub(crate) async fn turn(
         Turn::Resume => ("update", Some("resume"), json!({})),
         Turn::Resync => ("update", Some("resync"), json!({})),
         Turn::Leave => ("delete", Some("leave"), json!({})),
+        Turn::Abandon => ("delete", Some("abandon"), json!({})),
     };
     let turned = ctx.db.optional(&TURN, params![actor.who(ctx.now()), id.as_uuid(), action, turn, rules]).await?;
     let turned = turned.ok_or_else(|| Problem::new(Kind::NotFound))?;
@@ -70,13 +72,22 @@ pub(crate) async fn resync(
     turn(&ctx, &actor, lang, id, Turn::Resync).await
 }
 
+/// How a mailbox is left.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Disconnection {
+    /// Whether it is left at once, with what was written into it: for one whose server does not answer any more.
+    #[serde(default)]
+    abandon: bool,
+}
+
 /// Takes a mailbox from its agenda: what was written into it is taken away, and that only; then times that it took are free.
 #[utoipa::path(post, path = "/v1/exchange-mailboxes/{id}/disconnection", operation_id = "disconnect_mailbox", tag = "exchange",
-    params(("id" = MailboxId, Path)), responses((status = 200, body = Mailbox)))]
+    request_body = Disconnection, params(("id" = MailboxId, Path)), responses((status = 200, body = Mailbox)))]
 pub(crate) async fn disconnect(
-    State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<MailboxId>,
+    State(ctx): State<Ctx>, actor: Actor, lang: Lang, Segment(id): Segment<MailboxId>, Input(how): Input<Disconnection>,
 ) -> Result<Json<Mailbox>, Problem> {
-    turn(&ctx, &actor, lang, id, Turn::Leave).await
+    turn(&ctx, &actor, lang, id, if how.abandon { Turn::Abandon } else { Turn::Leave }).await
 }
 
 #[derive(Debug, Deserialize)]

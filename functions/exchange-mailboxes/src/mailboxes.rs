@@ -101,6 +101,8 @@ enum MailboxStanding {
     Paused,
     /// What was written into it is being taken away.
     Leaving,
+    /// It is beside the agenda no more.
+    Left,
 }
 
 /// What is wrong with a mailbox.

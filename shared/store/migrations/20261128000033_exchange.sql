@@ -24,7 +24,6 @@ create table exchange_mailbox (
     address text not null,
     address_lookup text not null,
     state text not null constraint exchange_mailbox_state_known check (state in ('active', 'paused', 'leaving', 'left')),
-    follow_moves boolean not null default false,
     tentative_blocks boolean not null default true,
     -- When a calendar does not answer at the moment of booking.
     when_silent text not null default 'accept'
@@ -32,6 +31,8 @@ create table exchange_mailbox (
     -- Where the reading of one window ended.
     cursor text,
     window_from timestamptz,
+    -- Whether everything is to be read again, whatever the cursor says.
+    resync boolean not null default false,
     -- To be read no later than, and to be written no later than; null: nothing to write.
     read_at timestamptz not null,
     write_at timestamptz,

@@ -122,9 +122,9 @@ begin
         return jsonb_build_object('outcome', 'unknown');
     end if;
     insert into exchange_mailbox (id, server_id, establishment_id, practitioner_id, address, address_lookup, state, read_at,
-        follow_moves, tentative_blocks, when_silent, created_by, created_at)
+        tentative_blocks, when_silent, created_by, created_at)
     values ((wish ->> 'id')::uuid, (wish ->> 'server')::uuid, place, (wish ->> 'practitioner')::uuid, wish ->> 'address',
-        wish ->> 'address_lookup', 'active', at, false, (wish ->> 'tentative_blocks')::boolean, wish ->> 'when_silent',
+        wish ->> 'address_lookup', 'active', at, (wish ->> 'tentative_blocks')::boolean, wish ->> 'when_silent',
         (who ->> 'account')::uuid, at)
     on conflict do nothing
     returning * into m;
@@ -137,7 +137,7 @@ begin
     return jsonb_build_object('outcome', 'created', 'mailbox', mailbox_document(m, at));
 end $$;
 
--- Turns a mailbox: `turn` is pause, resume, resync or leave, or null for a change of its rules alone; null where it is not there to be turned.
+-- Turns a mailbox: `turn` is pause, resume, resync, leave or abandon, or null for a change of its rules alone; null where it is not there to be turned.
 create or replace function turn_mailbox(who jsonb, wanted uuid, to_do text, turn text, rules jsonb) returns jsonb language plpgsql as $$
 declare
     m exchange_mailbox;
@@ -150,9 +150,9 @@ begin
     update exchange_mailbox set
         state = case turn when 'pause' then case state when 'active' then 'paused' else state end
                           when 'resume' then case state when 'paused' then 'active' else state end
-                          when 'leave' then 'leaving' else state end,
+                          when 'leave' then 'leaving' when 'abandon' then 'left' else state end,
         -- Everything is read again and compared; what is known stays known meanwhile.
-        cursor = case when turn = 'resync' then null else cursor end,
+        resync = resync or coalesce(turn = 'resync', false),
         read_at = case when turn in ('resume', 'resync', 'leave') then least(read_at, at) else read_at end,
         rests_until = case when turn in ('resume', 'resync', 'leave') then null else rests_until end,
         wishes = wishes + 1,
@@ -163,6 +163,9 @@ begin
         return null;
     end if;
     insert into trace select line.* from entry(who, to_do, 'mailbox.' || coalesce(turn, 'change'), m.id, null) as line;
+    if turn = 'abandon' then
+        delete from exchange_block where mailbox_id = m.id;
+    end if;
     if turn in ('resume', 'resync', 'leave') then
         insert into outbox (kind, subject, data, occurred_at)
         values ('mailbox.changed.v1', m.id, jsonb_build_object('mailbox', m.id), at);

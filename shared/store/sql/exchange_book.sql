@@ -16,7 +16,7 @@ with mine as (
        or (l.agreed ->> 'ends_at')::timestamptz > $4::text::timestamptz
 )
 select jsonb_build_object(
-    'cursor', case when mine.window_from = $4::text::timestamptz then mine.cursor end,
+    'cursor', case when not mine.resync and mine.window_from = $4::text::timestamptz then mine.cursor end,
     'links', (select coalesce(jsonb_agg(jsonb_build_object(
         'appointment', appointment_id, 'generation', generation, 'remote', remote_id, 'version', version,
         'agreed', agreed, 'state', state, 'overwrites', overwrites, 'kept', answer is not null,

@@ -1,5 +1,5 @@
 -- Ends the work on a mailbox and says when it is due again. A wish that came meanwhile stays one. Nothing without the lease.
--- $1 mailbox   $2 lease   $3 now   $4 {read_at, write_at, rests_until, wishes, read, fault, code, report, left,
+-- $1 mailbox   $2 lease   $3 now   $4 {read_at, write_at, rests_until, wishes, resync, read, fault, code, report, left,
 -- watch: {id, until, secret}}
 with settled as (
     update exchange_mailbox m set
@@ -7,6 +7,8 @@ with settled as (
         read_at = case when m.wishes > ($4::jsonb ->> 'wishes')::int8 then m.read_at
             else coalesce(($4::jsonb ->> 'read_at')::timestamptz, m.read_at) end,
         write_at = case when m.wishes > ($4::jsonb ->> 'wishes')::int8 then m.write_at else ($4::jsonb ->> 'write_at')::timestamptz end,
+        -- Wished for while this turn was under way, it is still to be done.
+        resync = m.resync and not (($4::jsonb ->> 'read')::boolean and ($4::jsonb ->> 'resync')::boolean),
         read_last_at = case when ($4::jsonb ->> 'read')::boolean then $3::text::timestamptz else m.read_last_at end,
         unasked = case when ($4::jsonb ->> 'read')::boolean then 0 else m.unasked end,
         rests_until = ($4::jsonb ->> 'rests_until')::timestamptz,

@@ -82,6 +82,26 @@ async fn who_leaves_takes_away_what_was_written_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_gone_for_good_can_be_left_all_the_same() {
+    let beside = Beside::start().await;
+    let mailbox = beside.connected().await;
+    let slots = beside.app.slots_with(WHOSE).await;
+    beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[9]))).unwrap();
+    book(&beside.app.patient().await, &slots[0]).await.expect(201);
+    beside.look().await;
+    beside.server.state().faults.push(Fault { times: 1000, ..Fault::next(What::Unreached) });
+    let leave = format!("{}/disconnection", path(&mailbox));
+    let leaving = beside.administrator.post(&leave, &json!({})).await.expect(200);
+    assert_eq!(leaving["state"], "leaving");
+    beside.tick().await;
+    assert_eq!(beside.desk(&mailbox).await["fault"], "unavailable");
+    let left = beside.app.staff("administrator-pentes").await.post(&leave, &json!({"abandon": true})).await.expect(200);
+    assert_eq!(left["state"], "left");
+    let offered = beside.app.slots_with(WHOSE).await;
+    assert!(offered.iter().any(|slot| slot["slot"] == slots[9]["slot"]));
+}
+
+#[tokio::test]
 async fn nobody_without_the_secret_of_a_watch_wakes_anything() {
     let beside = Beside::start().await;
     let mailbox = beside.connected().await;

@@ -46,8 +46,9 @@ pub struct Claimed {
     address: String,
     state: String,
     wishes: i64,
+    /// Whether it was claimed to read everything again.
+    resync: bool,
     reads: bool,
-    follow_moves: bool,
     tentative_blocks: bool,
     time_zone: Option<String>,
     failures: u32,
@@ -102,7 +103,8 @@ pub async fn work(ctx: &Ctx, lease: Uuid, mailbox: &Claimed, mode: Mode) -> Resu
     let ledger = Rows { ctx, mailbox: mailbox.id, lease };
     let longest = if mode == Mode::Whole { TURN } else { TURN_OF_EVENT };
     let over = || began.elapsed() > longest;
-    let rules = Rules { follow_moves: mailbox.follow_moves, tentative: mailbox.tentative_blocks };
+    // Every move is the staff's to decide for now.
+    let rules = Rules { follow_moves: false, tentative: mailbox.tentative_blocks };
     let mut watch = None;
     let ended = match open(ctx, mailbox).await {
         Ok(opened) => {
@@ -173,17 +175,17 @@ fn settlement(mailbox: &Claimed, ended: &Result<Report, Stopped>, turn: Reading,
             // What was only written is read when it would have been.
             let read_at = (read || leaving).then(|| now + wait);
             let left = leaving && is_left(report);
-            json!({"read_at": read_at, "write_at": report.more.then_some(now), "wishes": mailbox.wishes, "read": read && !report.more,
+            json!({"read_at": read_at, "write_at": report.more.then_some(now), "wishes": mailbox.wishes, "resync": mailbox.resync, "read": read && !report.more,
                    "report": told(report), "left": left, "watch": watch})
         }
         Err(Stopped::Remote(fault)) => {
             let at = now + pause(mailbox.failures, fault);
-            json!({"read_at": at, "write_at": at, "rests_until": at, "wishes": mailbox.wishes, "read": false,
+            json!({"read_at": at, "write_at": at, "rests_until": at, "wishes": mailbox.wishes, "resync": mailbox.resync, "read": false,
                    "fault": word(fault.why), "code": fault.code, "left": false})
         }
         Err(Stopped::Ledger(_)) => {
             let at = now + FIRST_PAUSE;
-            json!({"read_at": at, "write_at": at, "wishes": mailbox.wishes, "read": false, "fault": "ours", "left": false})
+            json!({"read_at": at, "write_at": at, "wishes": mailbox.wishes, "resync": mailbox.resync, "read": false, "fault": "ours", "left": false})
         }
     }
 }
