@@ -18,7 +18,7 @@ KEY = {("idempotency-key-reused", "Idempotency-Key")}
 # Titles in which something is not seen, and flags that are somebody else's to set.
 SAID = {("field-invalid", "title")}
 # A text is words of ours between `{{` and `}}`, and what the channel carries.
-WORDS = {("field-invalid", "subject"), ("field-invalid", "body"), ("field-missing", "subject")}
+WORDS = {("field-invalid", "subject"), ("field-invalid", "body"), ("field-missing", "subject"), ("field-invalid", "channel")}
 ADDRESS = {("field-invalid", "url")}
 HIDDEN = {("field-invalid", f"hidden_from_{whom}") for whom in ("patient", "representatives", "professionals")}
 ALLOWED = {
@@ -53,15 +53,15 @@ ALLOWED = {
     "POST /v1/push-subscriptions": {("field-invalid", name) for name in ("endpoint", "keys.p256dh", "keys.auth")},
     "GET /v1/me/notices": CURSOR,
     # Zones, and the hours of a night.
-    "PUT /v1/me/notice-preferences": {("field-invalid", "time_zone"), ("field-invalid", "night")},
+    "PUT /v1/me/notice-preferences": {("field-invalid", name) for name in ("time_zone", "night", "reminder_steps_minutes")},
     "GET /v1/letters": CURSOR,
     "PUT /v1/notice-templates": WORDS,
     "POST /v1/notice-templates/preview": WORDS,
     # No name, no way there, no `https`.
     "POST /v1/webhooks": ADDRESS,
     "PATCH /v1/webhooks/{id}": ADDRESS,
-    # A secret or a certificate with its key; an address that leads to a server.
-    "POST /v1/exchange-servers": {("field-invalid", "access")},
+    # A secret or a certificate with its key; an address that leads to a server; of one kind, what the other has.
+    "POST /v1/exchange-servers": {("field-invalid", "access"), ("field-unknown", "access")},
     "POST /v1/exchange-mailboxes": {("field-invalid", "address")},
     "GET /v1/webhooks/{id}/deliveries": CURSOR,
     # By one delivery, or by a time.
