@@ -75,13 +75,18 @@ async fn one_place_that_guesses_at_many_accounts_is_stopped() {
     let app = App::start().await;
     let guesses = (0..60).map(|n| {
         let stranger = app.nobody().at("203.0.113.9");
-        tokio::spawn(async move { tries(&stranger, &format!("personne-{n}@famille.example"), "123456").await })
+        tokio::spawn(async move {
+            loop {
+                // Where hashing is slow, who waited in vain for their turn is told so, and asks again.
+                let answer = tries(&stranger, &format!("personne-{n}@famille.example"), "123456").await;
+                if answer.status != 503 {
+                    return answer;
+                }
+            }
+        })
     });
     let answers: Vec<Answer> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
-    // Where hashing is slow, who waited in vain for their turn is told so instead; what was tried is the same.
-    let mut statuses = statuses(&answers);
-    assert_eq!(statuses.remove(&401), Some(20));
-    assert!(statuses.iter().all(|(status, _)| [429, 503].contains(status)), "{statuses:?}");
+    assert_eq!(statuses(&answers), BTreeMap::from([(401, 20), (429, 40)]));
     let ada = app.patient().await;
     assert_eq!(tries(&app.nobody().at("203.0.113.9"), &ada.email, PASSWORD).await.problem(429), "too-many-attempts");
     tries(&app.nobody().at("203.0.113.10"), &ada.email, PASSWORD).await.expect(201);
