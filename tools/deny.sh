@@ -23,8 +23,11 @@ quiet=--log-level=${DENY_LOG:-error}
 
 cargo deny "$quiet" check bans licenses sources
 
-# Git must not ask for a password where a proxy wants one.
-if fetched=$(GIT_TERMINAL_PROMPT=0 bounded cargo deny --log-level=error fetch db 2>&1); then
+# Git must not ask for a password where a proxy wants one. cargo-deny tries again for a minute also where there is no network at
+# all; git says so at once.
+database=https://github.com/RustSec/advisory-db
+if fetched=$(GIT_TERMINAL_PROMPT=0 bounded git ls-remote --quiet "$database" HEAD 2>&1) &&
+    fetched=$(GIT_TERMINAL_PROMPT=0 bounded cargo deny --log-level=error fetch db 2>&1); then
     exec cargo deny "$quiet" check advisories
 fi
 echo "deny: the live advisory database cannot be fetched: $(printf '%s\n' "$fetched" | grep -E 'fatal|error' | tail -n 1)" >&2
@@ -63,5 +66,5 @@ awk -v db="$work/db" '{ print } /^\[advisories\]/ { print "db-path = \"" db "\"\
 echo "deny: advisories as of $date, from $snapshot" >&2
 GIT_CONFIG_COUNT=1 \
 GIT_CONFIG_KEY_0="url.file://$work/snapshot.insteadOf" \
-GIT_CONFIG_VALUE_0="https://github.com/RustSec/advisory-db" \
+GIT_CONFIG_VALUE_0="$database" \
     cargo deny "$quiet" --config "$work/deny.toml" check advisories
