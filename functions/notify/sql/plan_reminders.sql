@@ -1,6 +1,7 @@
 -- Plans reminders, once for each visit, time, person and step; or writes down why there will be none.
 -- $1 now   $2 [{appointment, version, account, step, send_at, why}]   $3 how long a letter takes, in minutes
-with wanted as (
+-- Materialized: the channel is looked for once, and not wherever it is named.
+with wanted as materialized (
     select w.*, coalesce((channels_of(person, 'reminder'))[1], 'letter') as channel, a.starts_at, a.secret_since, site.establishment_id,
            (a.starts_at at time zone site.time_zone)::date as day
     from jsonb_to_recordset($2::jsonb) as w (appointment uuid, version integer, account uuid, step bigint, send_at timestamptz, why text)

@@ -1,6 +1,7 @@
 //! Sending what is due: decided once more, one message for the visits of a day, and written down as soon as it is done.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use domain::ids::NoticeId;
@@ -9,8 +10,9 @@ use domain::notice::{
     NoticeState,
 };
 use domain::{Date, SignedDuration, Timestamp};
+use futures_channel::mpsc;
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream;
 use runtime::{Ctx, Problem, pace};
 use serde::Deserialize;
@@ -32,11 +34,9 @@ const LEASE: SignedDuration = SignedDuration::from_secs(90);
 const STALE: Duration = Duration::from_secs(5);
 /// How many notices one statement takes.
 const BATCH: i64 = 48;
-/// How many are written down by one statement at most, and how many such statements are under way of a batch. A sender killed
-/// in the middle has sent no more than these and those on their way without saying so: they are sent again, under the same
-/// `Message-ID`.
+/// How many of a batch are written down by one statement at most, and as many wait for the next one. A sender killed in the middle
+/// has sent no more than these and those on their way without saying so: they are sent again, under the same `Message-ID`.
 const WRITTEN_AT_ONCE: usize = 16;
-const WRITING: usize = 2;
 /// The pauses between tries to write down what was sent.
 const WRITE_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 /// Soonest next try: the end of a visit's usefulness must not make a storm.
@@ -110,16 +110,31 @@ async fn batch(
     if allowed.is_empty() {
         return Ok(true);
     }
-    let sent = stream::iter(allowed).map(|message| sent(ctx, message, begun_by)).buffer_unordered(lane.on_their_way);
-    // While some are written down others go on their way.
-    let written = sent.ready_chunks(WRITTEN_AT_ONCE).map(async |ended| {
-        let ended: Vec<Settled> = ended.into_iter().flatten().collect();
-        let through = ended.iter().any(|it| it.state != NoticeState::Planned);
-        write_down(ctx, lease, ended).await.map(|()| through)
-    });
-    // What cannot be written down is no reason to break off what is on its way.
-    let written: Vec<Result<bool, Problem>> = written.buffer_unordered(WRITING).collect().await;
-    written.into_iter().try_fold(false, |before, through| Ok(through? || before))
+    // While some are written down others go on their way, until as many wait to be written down as one statement takes.
+    let (mut ended, unsaid) = mpsc::channel(WRITTEN_AT_ONCE);
+    let sending = async move {
+        let mut sent =
+            stream::iter(allowed).map(|message| sent(ctx, message, begun_by)).buffer_unordered(lane.on_their_way);
+        while let Some(settled) = sent.next().await {
+            for one in settled {
+                // Whoever writes down takes what comes until the end.
+                if poll_fn(|task| ended.poll_ready(task)).await.is_ok() {
+                    let _ = ended.start_send(one);
+                }
+            }
+        }
+    };
+    let writing = async move {
+        let (mut ended, mut all) = (unsaid.ready_chunks(WRITTEN_AT_ONCE), Ok(false));
+        // What cannot be written down is no reason to break off what is on its way.
+        while let Some(ended) = ended.next().await {
+            let through = ended.iter().any(|it| it.state != NoticeState::Planned);
+            let written = write_down(ctx, lease, ended).await;
+            all = all.and_then(|before| written.map(|()| before || through));
+        }
+        all
+    };
+    join(sending, writing).await.1
 }
 
 /// Tries again before it gives up: what went out unsaid goes out twice.

@@ -84,8 +84,10 @@ begin
 end $$;
 
 -- Whether an account only claims an address that another one has shown to be its own.
-create or replace function of_another(a account) returns boolean language sql stable as $$
-    select a.email_verified_at is null and exists (
+-- Not in SQL: its query would be planned again at each call out of another function.
+create or replace function of_another(a account) returns boolean language plpgsql stable as $$
+begin
+    return a.email_verified_at is null and exists (
         select from account other
-        where other.email_lookup = a.email_lookup and other.email_verified_at is not null and other.state <> 'closed')
-$$;
+        where other.email_lookup = a.email_lookup and other.email_verified_at is not null and other.state <> 'closed');
+end $$;
