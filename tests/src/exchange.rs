@@ -3,9 +3,14 @@
 mod clients_ews;
 mod clients_graph;
 mod desk;
+mod faults;
+mod following;
 mod graph;
 mod kinds;
+mod listening;
 mod live;
+mod many;
+mod moved;
 mod ntlm;
 mod troubles;
 mod watched;
@@ -55,6 +60,14 @@ impl Beside {
                             "impersonation": true});
         let router = ews::router(server.clone(), settings);
         Self::before(server, router, access).await
+    }
+
+    /// Of either kind.
+    async fn of(kind: Of) -> Self {
+        match kind {
+            Of::Online => Self::start().await,
+            Of::Premises => Self::on_premises().await,
+        }
     }
 
     async fn before(server: Server, router: Router, access: Value) -> Self {
@@ -116,12 +129,52 @@ impl Beside {
     }
 
     async fn questions(&self, mailbox: &Value) -> Vec<Value> {
-        let page = self.administrator.get(&format!("{}/questions", path(mailbox))).await.expect(200);
+        // A token lives ten minutes.
+        let administrator = self.app.staff("administrator-pentes").await;
+        let page = administrator.get(&format!("{}/questions", path(mailbox))).await.expect(200);
         page["items"].as_array().unwrap().clone()
     }
 
     fn events(&self) -> Vec<Event> {
         self.server.events(ADDRESS)
+    }
+}
+
+/// Where a calendar is, and how what is asked of it is called there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Online,
+    Premises,
+}
+
+const BOTH: [Of; 2] = [Of::Online, Of::Premises];
+
+impl Of {
+    const fn word(self, online: &'static str, premises: &'static str) -> &'static str {
+        match self {
+            Self::Online => online,
+            Self::Premises => premises,
+        }
+    }
+
+    const fn changes(self) -> &'static str {
+        self.word("changes", "SyncFolderItems")
+    }
+
+    const fn create(self) -> &'static str {
+        self.word("create", "CreateItem")
+    }
+
+    const fn update(self) -> &'static str {
+        self.word("update", "UpdateItem")
+    }
+
+    const fn delete(self) -> &'static str {
+        self.word("delete", "DeleteItem")
+    }
+
+    const fn busy(self) -> &'static str {
+        self.word("busy", "GetUserAvailability")
     }
 }
 
@@ -165,6 +218,11 @@ pub async fn walk() -> BTreeSet<&'static str> {
     let keep = json!({"appointment": visit["id"], "answer": "keep"});
     beside.administrator.post(&format!("{path}/answers"), &keep).await.expect(202);
     beside.tick().await;
+    // One that may go where its item goes.
+    beside.rules(&mailbox, json!({"follow_moves": true})).await;
+    let (_, item) = beside.shown(&ada, &slots[8]).await;
+    beside.server.move_to(ADDRESS, &item, during(&slots[10])).unwrap();
+    beside.look().await;
     let cancellation = format!("/v1/appointments/{}/cancellation", visit["id"].as_str().unwrap());
     ada.post(&cancellation, &json!({"reason": "malade"})).await.expect(200);
     beside.tick().await;
@@ -173,7 +231,9 @@ pub async fn walk() -> BTreeSet<&'static str> {
     beside.tick().await;
     let server = mailbox["server"].as_str().unwrap();
     beside.administrator.post(&format!("/v1/exchange-servers/{server}/removal"), &json!({})).await.expect(204);
-    beside.app.db.seen.lock().unwrap().clone()
+    let mut seen = beside.app.db.seen.lock().unwrap().clone();
+    seen.extend(listening::walk().await);
+    seen
 }
 
 /// A notice as Graph posts it.

@@ -106,8 +106,8 @@ struct Access {
 /// Somebody who did something.
 #[derive(Debug, Serialize, ToSchema)]
 struct Who {
-    /// `you`, `family`, `professional`, `carnet` (by itself), `other` (an account that has nothing to do with the patient) or
-    /// `stranger` (not signed in).
+    /// `you`, `family`, `professional`, `carnet` (by itself), `calendar` (the practitioner's, kept elsewhere), `other` (an account that
+    /// has nothing to do with the patient) or `stranger` (not signed in).
     kind: &'static str,
     /// Their name; neither a stranger's nor that of another account.
     name: Option<String>,

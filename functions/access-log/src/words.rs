@@ -10,6 +10,7 @@ pub(crate) fn who(line: &Line, lang: Lang) -> Who {
     let role = line.role.as_deref();
     let kind = match (line.actor_kind.as_str(), role) {
         ("system", _) => "carnet",
+        ("mailbox", _) => "calendar",
         ("account", _) if line.oneself => "you",
         ("account", Some("patient")) if line.relation.is_some() => "family",
         // Somebody else's account is somebody else's affair: no name.
@@ -22,6 +23,7 @@ pub(crate) fn who(line: &Line, lang: Lang) -> Who {
     let capacity = if ["stranger", "other"].contains(&kind) { Some(kind) } else { capacity };
     let name = match kind {
         "carnet" => Some("Carnet".into()),
+        "calendar" => Some(text(lang, "access-calendar", &[])),
         "stranger" | "other" => None,
         _ => line.name.clone(),
     };

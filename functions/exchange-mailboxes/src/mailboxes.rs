@@ -48,6 +48,8 @@ struct MailboxState {
     /// Whether what is provisional counts as busy.
     tentative_blocks: bool,
     when_silent: WhenSilent,
+    /// Whether a visit follows its item to another time that is on offer and free.
+    follow_moves: bool,
     /// When everything that had changed was last known.
     #[schema(value_type = Option<String>, format = DateTime)]
     read_last_at: Option<Timestamp>,
@@ -186,6 +188,8 @@ pub(crate) struct MailboxWish {
     tentative_blocks: Option<bool>,
     /// What happens to a booking when the calendar does not answer; it is made when not given.
     when_silent: Option<WhenSilent>,
+    /// Whether a visit follows its item to another time that is on offer and free; the staff are asked when not given.
+    follow_moves: Option<bool>,
 }
 
 /// Puts a calendar beside an agenda. It is read at once; what is booked shows in it from then on.
@@ -206,6 +210,7 @@ pub(crate) async fn connect(
         "address_lookup": address_lookup(&ctx.keys, address)?,
         "tentative_blocks": wish.tentative_blocks.unwrap_or(true),
         "when_silent": wish.when_silent.unwrap_or(WhenSilent::Accept),
+        "follow_moves": wish.follow_moves.unwrap_or(false),
     });
     match ctx.db.one(&CONNECT, params![who, row]).await? {
         Outcome::Created { mailbox } => Ok((StatusCode::CREATED, Json(shown(&ctx, lang, *mailbox).await?))),
@@ -231,6 +236,7 @@ pub(crate) async fn read(
 pub(crate) struct MailboxChange {
     tentative_blocks: Option<bool>,
     when_silent: Option<WhenSilent>,
+    follow_moves: Option<bool>,
 }
 
 /// Changes a mailbox's rules.

@@ -83,6 +83,9 @@ fn outcome(outcome: &str) -> &'static str {
 
 fn agent(line: &Line) -> Value {
     let who = match &line.actor_id {
+        Some(mailbox) if line.actor_kind == "mailbox" => {
+            json!({"identifier": {"system": "urn:carnet:mailbox", "value": mailbox}})
+        }
         Some(account) => json!({"identifier": {"system": "urn:carnet:account", "value": account}}),
         None if line.actor_kind == "system" => json!({"display": "Carnet"}),
         None => json!({"display": "anonymous"}),

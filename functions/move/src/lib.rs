@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::appointment::{self, Booking, BookingError, ChangeError, Current};
+use domain::appointment::{self, BookingError, ChangeError, Current, Move};
 use domain::ids::AppointmentId;
 use domain::slot_token::SlotToken;
 use runtime::view::{Appointment, AppointmentRow};
@@ -62,14 +62,9 @@ async fn move_to(
         ],
     );
     let offer = offer.await?.ok_or(BookingError::SlotUnknown)?;
-    let Booking { slot, reserved } = appointment::decide(&offer, &slot, now)?;
-    runtime::mailboxes::ask(&ctx, offer.calendar.as_ref(), slot.starts_at, slot.ends_at).await?;
-    let document = json!({
-        "appointment": id, "version": current.version, "practitioner": slot.practitioner, "site": slot.site,
-        "reason": slot.reason, "channel": slot.channel, "starts_at": slot.starts_at, "ends_at": slot.ends_at,
-        "reserved_from": reserved.start(), "reserved_until": reserved.end(), "agenda_version": offer.agenda_version,
-        "late": late,
-    });
+    let booking = appointment::decide(&offer, &slot, now)?;
+    runtime::mailboxes::ask(&ctx, offer.calendar.as_ref(), booking.slot.starts_at, booking.slot.ends_at).await?;
+    let document = json!(Move::new(id, &current, &offer, &booking, late));
     let moved = ctx.db.one(&MOVE, params![who, document]).await;
     let moved =
         moved.map_err(|error| runtime::problem::booking_refused(error, current.patient, actor.standing.role))?;

@@ -21,6 +21,10 @@ const REST: Duration = Duration::from_millis(250);
 const REST_WHEN_DOWN: Duration = Duration::from_secs(2);
 /// How long a run of webhooks takes up what is due: after it the next one begins, however long this one waits for its last answers.
 const RUN_OF_WEBHOOKS: Duration = Duration::from_secs(46);
+/// How often a run begins that listens to calendars, however long those before it still hold their last connections.
+const RUN_OF_LISTENING: Duration = Duration::from_mins(1);
+/// The function whose runs last: nothing in it is due.
+const LISTENING: &str = "listen-exchange";
 /// How often the cron loop looks at the clock.
 const GLANCE: Duration = Duration::from_millis(500);
 /// How many rounds of delivery one call of [`settle`] makes at most.
@@ -40,8 +44,8 @@ pub struct Ticking {
 pub fn timetable(manifests: &[Manifest]) -> Result<Vec<Ticking>, StartError> {
     let mut ticking = Vec::new();
     for manifest in manifests {
-        // What is sent out has loops of its own here.
-        let looped = ["deliver-outbox", "send-webhooks"].contains(&manifest.name.as_str());
+        // What is sent out has loops of its own here, and so has what is listened to.
+        let looped = ["deliver-outbox", "send-webhooks", LISTENING].contains(&manifest.name.as_str());
         if let Some(schedule) = manifest.schedule.as_deref().filter(|_| !looped) {
             let cron = schedule.parse().map_err(|_| format!("{}: {schedule:?} is no schedule", manifest.name))?;
             ticking.push(Ticking { name: manifest.name.clone(), cron, next: None });
@@ -118,6 +122,22 @@ pub async fn webhooks(events: Router, ctx: Ctx, mut stop: watch::Receiver<bool>)
     join_all(long).await;
 }
 
+/// Listens to calendars until told to stop: each run takes over from the one before it. Runs that are told to stop hang up; they are waited
+/// for, so that it is written down.
+pub async fn listening(events: Router, mut stop: watch::Receiver<bool>) {
+    let mut runs: Vec<JoinHandle<Option<Value>>> = Vec::new();
+    while !*stop.borrow() {
+        runs.retain(|run| !run.is_finished());
+        let events = events.clone();
+        runs.push(tokio::spawn(async move { trigger(&events, LISTENING).await }));
+        tokio::select! {
+            () = tokio::time::sleep(RUN_OF_LISTENING) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    join_all(runs).await;
+}
+
 /// Ticks until told to stop. Each function has its own turn: a long one holds up no other.
 pub async fn cron(events: Router, ctx: Ctx, timetable: Vec<Ticking>, stop: watch::Receiver<bool>) {
     join_all(timetable.into_iter().map(|ticking| tick(&events, &ctx, ticking, stop.clone()))).await;
@@ -144,7 +164,7 @@ async fn tick(events: &Router, ctx: &Ctx, mut ticking: Ticking, mut stop: watch:
 
 /// Lets everything that is due at this moment run: every tick once, then the queue until it is empty.
 pub async fn settle(events: &Router, manifests: &[Manifest]) {
-    for manifest in manifests.iter().filter(|manifest| manifest.schedule.is_some()) {
+    for manifest in manifests.iter().filter(|manifest| manifest.schedule.is_some() && manifest.name != LISTENING) {
         trigger(events, &manifest.name).await;
     }
     for _ in 0..ROUNDS {

@@ -27,6 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
     fn_export_audit::FUNCTION,
     fn_guardians::FUNCTION,
     fn_import_directory::FUNCTION,
+    fn_listen_exchange::FUNCTION,
     fn_members::FUNCTION,
     fn_move::FUNCTION,
     fn_notice_templates::FUNCTION,

@@ -132,8 +132,9 @@ async fn background(
     announce(&config);
     let queue = loops::queue(app.events.clone(), ctx.clone(), stop.clone());
     let webhooks = loops::webhooks(app.events.clone(), ctx.clone(), stop.clone());
+    let listening = loops::listening(app.events.clone(), stop.clone());
     let cron = loops::cron(app.events, ctx, timetable, stop);
-    futures_util::future::join3(queue, webhooks, cron).await;
+    futures_util::future::join4(queue, webhooks, listening, cron).await;
 }
 
 async fn prepare(config: &Config, pg: &Pg, migrated: &Notify, ctx: &Ctx) -> Result<(), DbError> {

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::agenda::{Agenda, Slot, SlotRefusal};
-use crate::ids::{PatientId, PractitionerId};
+use crate::agenda::{Agenda, Channel, Slot, SlotRefusal};
+use crate::ids::{AppointmentId, PatientId, PractitionerId, ReasonId, SiteId};
 use crate::interval::Interval;
 use crate::slot_token::SlotToken;
 use crate::sync::Beside;
@@ -195,8 +195,14 @@ pub struct Current {
     pub version: i64,
     /// When it starts.
     pub starts_at: Timestamp,
+    /// First instant after.
+    pub ends_at: Timestamp,
     /// The practitioner.
     pub practitioner: PractitionerId,
+    /// Where.
+    pub site: SiteId,
+    /// What for.
+    pub reason: ReasonId,
     /// The patient.
     pub patient: PatientId,
     /// Their key, wrapped; none once it was destroyed.
@@ -222,6 +228,78 @@ impl Current {
     }
 }
 
+/// A decided move, as the database makes it (`move_appointment`), whoever wishes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Move {
+    appointment: AppointmentId,
+    version: i64,
+    practitioner: PractitionerId,
+    site: SiteId,
+    reason: ReasonId,
+    channel: Channel,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    reserved_from: Timestamp,
+    reserved_until: Timestamp,
+    agenda_version: i64,
+    late: bool,
+}
+
+impl Move {
+    /// Of an appointment as it was read, to a time that was decided on by the rules of `offer`.
+    pub fn new(id: AppointmentId, current: &Current, offer: &Offer, booking: &Booking, late: bool) -> Self {
+        let Booking { slot, reserved } = booking;
+        Self {
+            appointment: id,
+            version: current.version,
+            practitioner: slot.practitioner,
+            site: slot.site,
+            reason: slot.reason,
+            channel: slot.channel,
+            starts_at: slot.starts_at,
+            ends_at: slot.ends_at,
+            reserved_from: reserved.start(),
+            reserved_until: reserved.end(),
+            agenda_version: offer.agenda_version,
+            late,
+        }
+    }
+}
+
+/// Why a visit does not follow its item to another time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFollowed {
+    /// It can no longer be changed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The time is not on offer.
+    #[error(transparent)]
+    Booking(#[from] BookingError),
+    /// It would be longer or shorter there.
+    #[error("of another length")]
+    Length,
+}
+
+/// Whether a visit may go to where its item was moved in a calendar elsewhere: to what is on offer to anybody, as long as it was. Whether the
+/// time is free is for the database to say.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn follow(
+    current: &Current, offer: &Offer, during: Interval, now: Timestamp,
+) -> Result<(Booking, Lateness), NotFollowed> {
+    let lateness = current.change(now)?;
+    let slot = SlotToken::new(current.practitioner, current.site, current.reason, during.start());
+    let booking = decide(offer, &slot, now)?;
+    let length = |from: Timestamp, to: Timestamp| to.duration_since(from);
+    let exactly = booking.slot.starts_at == during.start() && booking.slot.ends_at == during.end();
+    if exactly && length(current.starts_at, current.ends_at) == length(during.start(), during.end()) {
+        Ok((booking, lateness))
+    } else {
+        Err(NotFollowed::Length)
+    }
+}
+
 /// Whether a change comes late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lateness {
@@ -240,7 +318,10 @@ mod tests {
             status: Status::Booked,
             version: 1,
             starts_at,
+            ends_at: starts_at + SignedDuration::from_mins(20),
             practitioner: PractitionerId::from_uuid(Uuid::from_u128(1)),
+            site: SiteId::from_uuid(Uuid::from_u128(3)),
+            reason: ReasonId::from_uuid(Uuid::from_u128(4)),
             patient: PatientId::from_uuid(Uuid::from_u128(2)),
             wrapped_key: None,
             late_notice_minutes: notice,
@@ -270,5 +351,42 @@ mod tests {
             let appointment = Current { status, ..current(now + SignedDuration::from_hours(48), 60) };
             assert_eq!(appointment.change(now), Err(ChangeError::NotBooked));
         }
+    }
+
+    #[test]
+    fn a_visit_follows_its_item_to_what_is_on_offer_and_as_long_as_it_was() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let id = Uuid::from_u128;
+        let reason = serde_json::json!({"id": id(4), "channel": "in_person", "duration_minutes": 20, "buffer_before_minutes": 0,
+            "buffer_after_minutes": 5, "step_minutes": 20, "notice_minutes": 60, "horizon_days": 30});
+        let opening = serde_json::json!({"site": id(3), "weekday": 2, "starts_minute": 540, "ends_minute": 720});
+        let agenda = serde_json::json!({"practitioner": id(1), "reasons": [reason], "openings": [opening],
+            "sites": [{"id": id(3), "time_zone": "Europe/Paris", "holidays": "metropole"}]});
+        let offer = serde_json::json!({"agenda": agenda, "agenda_version": 7, "patient": null});
+        let offer: Offer = serde_json::from_value(offer).unwrap();
+        let now = at("2026-03-02T08:00:00Z");
+        let visit = current(at("2026-03-03T10:00:00Z"), 60);
+        let to = |current: &Current, from: &str, minutes: i64, now: Timestamp| {
+            let during = Interval::new(at(from), at(from) + SignedDuration::from_mins(minutes)).unwrap();
+            follow(current, &offer, during, now)
+        };
+        let (booking, lateness) = to(&visit, "2026-03-03T08:20:00Z", 20, now).unwrap();
+        assert_eq!((booking.slot.starts_at, lateness.late), (at("2026-03-03T08:20:00Z"), false));
+        assert_eq!(booking.reserved.end(), at("2026-03-03T08:45:00Z"));
+        let not_offered = NotFollowed::Booking(BookingError::SlotNotOffered);
+        assert_eq!(to(&visit, "2026-03-03T08:25:00Z", 20, now).unwrap_err(), not_offered);
+        assert_eq!(to(&visit, "2026-03-04T08:20:00Z", 20, now).unwrap_err(), not_offered);
+        for minutes in [15, 25] {
+            assert_eq!(to(&visit, "2026-03-03T08:20:00Z", minutes, now).unwrap_err(), NotFollowed::Length);
+        }
+        // One of another length than is on offer by now stays where it is.
+        let longer = Current { ends_at: at("2026-03-03T10:30:00Z"), ..visit.clone() };
+        for minutes in [20, 30] {
+            assert_eq!(to(&longer, "2026-03-03T08:20:00Z", minutes, now).unwrap_err(), NotFollowed::Length);
+        }
+        let begun = to(&visit, "2026-03-10T08:20:00Z", 20, visit.starts_at).unwrap_err();
+        assert_eq!(begun, NotFollowed::Change(ChangeError::Begun));
+        let late = to(&visit, "2026-03-10T08:20:00Z", 20, at("2026-03-03T09:30:00Z")).unwrap();
+        assert!(late.1.late);
     }
 }

@@ -6,6 +6,7 @@
 //! written down last, so that nothing is missed.
 
 mod book;
+mod follow;
 mod pull;
 mod push;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod tests;
 
 use domain::Timestamp;
 use domain::interval::Interval;
-use domain::sync::{Decision, Link, Mirror, Observed, Proposal, Reconciled, Rules, State};
+use domain::sync::{Decision, Item, Link, Mirror, Observed, Reconciled, Rules, State};
 
 pub use book::{Book, Kept, Ledger, LedgerError};
 
@@ -21,6 +22,8 @@ use crate::{Calendar, Fault, Why, Written};
 
 /// How often one item is read again because it changed under our hands.
 const TRIES: usize = 3;
+/// What it is called that an item changed each time it was to be written.
+const CONTENDED: &str = "changed each time it was read";
 /// What Exchange Online calls it that a key to create was used before.
 const SPENT: &str = "ErrorDuplicateTransactionId";
 /// So many items refused in a row, and it is not the items.
@@ -50,6 +53,8 @@ pub struct Report {
     pub written: usize,
     /// Times that became taken or free.
     pub blocks: usize,
+    /// Visits that went to where their items are.
+    pub followed: usize,
     /// What the staff are asked now, and were not before.
     pub proposed: usize,
     /// Links of which nothing is concluded now, and was before.
@@ -84,6 +89,7 @@ impl Run<'_> {
         if work.pull().await? {
             work.push().await?;
         }
+        work.follow().await?;
         Ok(work.report)
     }
 
@@ -106,6 +112,8 @@ struct Work<'a> {
     run: Run<'a>,
     book: Book,
     window: Interval,
+    /// Links whose items were moved, as they are now: the visits are to go there, if they may.
+    moved: Vec<(Link, Item)>,
     report: Report,
     refused_in_a_row: usize,
 }
@@ -114,7 +122,7 @@ impl<'a> Work<'a> {
     async fn open(run: Run<'a>) -> Result<Self, Stopped> {
         let window = domain::sync::window(run.now);
         let book = run.ledger.open(window).await?;
-        Ok(Self { run, book, window, report: Report::default(), refused_in_a_row: 0 })
+        Ok(Self { run, book, window, moved: Vec::new(), report: Report::default(), refused_in_a_row: 0 })
     }
 
     /// Does what was decided for a link, and decides again when its item changes meanwhile. What became of the link; none when it is gone.
@@ -140,9 +148,8 @@ impl<'a> Work<'a> {
             let observed = item.as_ref().map_or(Observed::Absent, Observed::Here);
             next = domain::sync::decide(wanted, &link, observed, self.run.rules);
         }
-        // It changes faster than it is read; the next run begins afresh.
-        self.report.more = true;
-        Ok(Some(link))
+        // It changes faster than it is read: it rests as what is refused does.
+        self.stumble(link, Fault::new(Why::Conflict, CONTENDED)).await
     }
 
     /// One try.
@@ -173,23 +180,10 @@ impl<'a> Work<'a> {
                 self.run.ledger.forget(link).await?;
                 return Ok(Done::Gone);
             }
-            Decision::Follow { starts_at, ends_at, version } => {
-                link.version = Some(version);
-                if self.run.ledger.follow(link, starts_at, ends_at).await? {
-                    if let Some(agreed) = &mut link.agreed {
-                        (agreed.starts_at, agreed.ends_at) = (starts_at, ends_at);
-                    }
-                    link.state = State::Linked;
-                    for mirror in
-                        self.book.wanted.iter_mut().filter(|mirror| mirror.tag.appointment == link.tag.appointment)
-                    {
-                        (mirror.starts_at, mirror.ends_at) = (starts_at, ends_at);
-                    }
-                } else {
-                    self.report.proposed += 1;
-                    link.state = State::Proposed(Proposal::Moved { starts_at, ends_at });
-                }
-                self.run.ledger.keep(link).await?;
+            // Only once the times of others that were read with it are taken.
+            Decision::Follow(item) => {
+                link.state = State::Linked;
+                self.moved.push((link.clone(), *item));
             }
             Decision::Propose(proposal, version) => {
                 self.report.proposed += 1;
@@ -235,8 +229,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), Stopped> {
         self.report.written += 1;
         self.refused_in_a_row = 0;
-        (link.remote, link.version) = (Some(written.id), Some(written.version));
-        (link.agreed, link.state, link.overwrites) = (Some(mirror.face()), State::Linked, overwrites);
+        *link = Link { overwrites, ..is_made(link.clone(), mirror, written) };
         Ok(self.run.ledger.keep(link).await?)
     }
 
@@ -248,6 +241,7 @@ impl<'a> Work<'a> {
         }
         self.report.failed += 1;
         self.run.ledger.stumble(&link, &fault).await?;
+        self.book.resting.push(link.tag.appointment);
         Ok(Some(link))
     }
 }
@@ -266,6 +260,12 @@ fn concerns_all(fault: &Fault) -> bool {
             fault.why,
             Why::Unauthenticated | Why::NoMailbox | Why::Throttled | Why::Unavailable | Why::CursorLost
         )
+}
+
+/// The link of an item that was written.
+fn is_made(link: Link, mirror: &Mirror, written: Written) -> Link {
+    let (remote, version, agreed) = (Some(written.id), Some(written.version), Some(mirror.face()));
+    Link { remote, version, agreed, state: State::Linked, ..link }
 }
 
 fn tagged(wanted: &Mirror, link: &Link) -> Mirror {

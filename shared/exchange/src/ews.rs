@@ -26,6 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::interval::Interval;
 use domain::sync::{Item, Mirror, RemoteId, Tag, Version};
+use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use http::header::{ACCEPT, COOKIE, HeaderName, HeaderValue};
 
@@ -33,8 +34,9 @@ use crate::{Answer, Calendar, Changes, Cursor, Fault, MOST, TIMEOUT, Written, ti
 use session::Session;
 use xml::{Element, Node};
 
+pub use affinity::Route;
 pub use hosts::is_online;
-pub use listening::Heard;
+pub use listening::{Heard, MOST_AT_ONCE};
 pub use streaming::{Event, Splitter};
 
 /// How the account that signs in may use the mailbox.
@@ -73,7 +75,7 @@ pub struct Account {
 pub struct Ews {
     session: Arc<dyn Session>,
     account: Account,
-    affinity: affinity::Affinity,
+    route: Route,
     /// The calendar's folder, once it is known.
     folder: OnceLock<String>,
 }
@@ -85,7 +87,15 @@ impl Ews {
     /// [`Why::Refused`] when the session leads to Exchange Online, or is not encrypted and leaves this machine.
     pub fn new(session: Arc<dyn Session>, account: Account) -> Result<Self, Fault> {
         hosts::allowed(session.endpoint())?;
-        Ok(Self { session, account, affinity: affinity::Affinity::default(), folder: OnceLock::new() })
+        let route = Route::new(&account.mailbox);
+        Ok(Self { session, account, route, folder: OnceLock::new() })
+    }
+
+    /// The same calendar, by a way that is taken with others.
+    #[must_use]
+    pub fn by(mut self, route: &Route) -> Self {
+        self.route = route.clone();
+        self
     }
 
     /// Asks for something that changes nothing, times in universal time; answers the message of success.
@@ -94,32 +104,33 @@ impl Ews {
     }
 
     async fn ask_within(&self, asked: Node, longest: Duration) -> Result<Element, Fault> {
-        let answer = self.said(time_zones::UTC, asked, longest).await;
+        let answer = self.said(time_zones::UTC, asked, longest).await.and_then(answers::message);
         answer.map_err(|fault| Fault { perhaps_done: false, ..fault })
     }
 
     /// Asks for a change, in a Windows zone; answers the message of success.
     async fn tell(&self, zone: &str, asked: Node) -> Result<Element, Fault> {
-        self.said(zone, asked, TIMEOUT).await
+        self.said(zone, asked, TIMEOUT).await.and_then(answers::message)
     }
 
+    /// Asks in a Windows zone; answers what is in the body.
     async fn said(&self, zone: &str, asked: Node, longest: Duration) -> Result<Element, Fault> {
         let document = requests::envelope(&self.account, zone, asked);
         let response = self.session.post(self.headers(), Bytes::from(document), longest, MOST).await?;
-        self.affinity.keep(response.headers());
-        answers::message(answers::body(&response)?)
+        self.route.affinity.keep(response.headers());
+        answers::body(&response)
     }
 
     /// What every request carries beside its proof.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
-        if let Ok(mut mailbox) = HeaderValue::from_str(&self.account.mailbox) {
+        if let Ok(mut mailbox) = HeaderValue::from_str(&self.route.anchor) {
             mailbox.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-anchormailbox"), mailbox);
         }
         headers.insert(HeaderName::from_static("x-preferserveraffinity"), HeaderValue::from_static("true"));
-        headers.extend(self.affinity.cookie().map(|cookie| (COOKIE, cookie)));
+        headers.extend(self.route.affinity.cookie().map(|cookie| (COOKIE, cookie)));
         headers
     }
 }
@@ -139,6 +150,14 @@ impl Calendar for Ews {
 
     fn create<'a>(&'a self, event: &'a Mirror) -> Answer<'a, Written> {
         Box::pin(self.made(event))
+    }
+
+    fn at_once(&self) -> usize {
+        writing::AT_ONCE
+    }
+
+    fn create_all<'a>(&'a self, events: &'a [Mirror]) -> BoxFuture<'a, Vec<Result<Written, Fault>>> {
+        Box::pin(self.all_made(events))
     }
 
     fn update<'a>(&'a self, id: &'a RemoteId, version: &'a Version, event: &'a Mirror) -> Answer<'a, Written> {

@@ -1,6 +1,7 @@
 //! A calendar of Exchange Online, by Microsoft Graph. Shapes and rules are those of its reference, v1.0
 //! (<https://learn.microsoft.com/graph/api/resources/calendar>); the tests hold what is sent and read against its schema.
 
+mod batch;
 mod busy;
 mod call;
 mod changes;
@@ -15,8 +16,9 @@ use std::time::Duration;
 
 use domain::interval::Interval;
 use domain::sync::{Item, Mirror, RemoteId, Tag, Version};
+use futures_util::future::BoxFuture;
 
-pub use crate::auth::Tokens;
+use crate::auth::Tokens;
 use crate::{Answer, Calendar, Changes, Cursor, Fault, Transport, Why, Written};
 
 pub use notices::{Notice, Told, notified};
@@ -82,6 +84,14 @@ impl Calendar for Graph {
 
     fn create<'a>(&'a self, event: &'a Mirror) -> Answer<'a, Written> {
         Box::pin(self.create_item(event))
+    }
+
+    fn at_once(&self) -> usize {
+        batch::AT_ONCE
+    }
+
+    fn create_all<'a>(&'a self, events: &'a [Mirror]) -> BoxFuture<'a, Vec<Result<Written, Fault>>> {
+        Box::pin(self.create_items(events))
     }
 
     fn update<'a>(&'a self, id: &'a RemoteId, version: &'a Version, event: &'a Mirror) -> Answer<'a, Written> {

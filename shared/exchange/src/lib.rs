@@ -76,7 +76,7 @@ pub struct Watch {
 /// What an answer is waited for.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 
-/// One calendar of one mailbox. At most one request is under way at a time, but for [`Calendar::busy`].
+/// One calendar of one mailbox. At most one request is under way at a time, but for [`Calendar::busy`] and those of which one holds several.
 pub trait Calendar: Send + Sync {
     /// What changed in the window since a cursor; everything without one, or when the cursor is of another window. All pages.
     ///
@@ -95,6 +95,23 @@ pub trait Calendar: Send + Sync {
     /// # Errors
     /// With [`Fault::perhaps_done`], it may have been made: to be looked for by its tag before it is made again.
     fn create<'a>(&'a self, event: &'a Mirror) -> Answer<'a, Written>;
+
+    /// How many items [`Calendar::create_all`] is given at most.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Makes items, each as [`Calendar::create`] would, and answers for each, in their order. Each may have been made although another
+    /// was not.
+    fn create_all<'a>(&'a self, events: &'a [Mirror]) -> BoxFuture<'a, Vec<Result<Written, Fault>>> {
+        Box::pin(async move {
+            let mut all = Vec::with_capacity(events.len());
+            for event in events {
+                all.push(self.create(event).await);
+            }
+            all
+        })
+    }
 
     /// Makes an item what `event` says, if it is still in that state.
     ///

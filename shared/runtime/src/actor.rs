@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRef, FromRequestParts};
 use domain::access::{Access, Decision, Level, Role, Standing, Unproven};
-use domain::ids::{AccountId, SessionId};
+use domain::ids::{AccountId, EstablishmentId, MailboxId, SessionId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -92,6 +92,11 @@ pub fn anonymous(request: RequestId, address: ClientAddress, now: Timestamp) -> 
 /// `who` of what nobody asked for: a tick or an event.
 pub fn system(now: Timestamp) -> Value {
     json!({"at": now, "role": "system", "purpose": "HSYSADMIN"})
+}
+
+/// `who` of a calendar elsewhere that is left to move the visits of its agenda: it may do that, and nothing else.
+pub fn mailbox(mailbox: MailboxId, establishment: EstablishmentId, now: Timestamp) -> Value {
+    json!({"at": now, "role": "system", "mailbox": mailbox, "establishment": establishment, "purpose": "HOPERAT"})
 }
 
 /// Why a role looks at all (HL7 v3 `PurposeOfUse`, as FHIR `AuditEvent.purposeOfEvent` has it).

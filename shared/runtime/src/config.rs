@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::edge::settings::Settings;
 use crate::faults::{Faults, Misconfigured};
+use crate::mailboxes::Variables;
 use crate::outbound::Networks;
 
 /// Where the process runs.
@@ -135,15 +136,8 @@ pub struct Config {
     pub clock: Option<Timestamp>,
     /// `WEBHOOK_NETWORKS`: networks besides the public ones that webhooks may go to, `10.20.0.0/16,…` (default none).
     pub webhook_networks: Networks,
-    /// `EXCHANGE_NETWORKS`: networks besides the public ones in which servers of calendars may be (default none).
-    pub exchange_networks: Networks,
-    /// `EXCHANGE_CA`: a file of authorities in PEM that servers of calendars may show a certificate of, instead of those the system
-    /// trusts.
-    pub exchange_ca: Option<String>,
-    /// `EXCHANGE_GRAPH_URL`: Microsoft Graph with its version (default that of all the world but the clouds of some states).
-    pub exchange_graph_url: Option<String>,
-    /// `EXCHANGE_LOGIN_URL`: Entra ID (default as for Graph).
-    pub exchange_login_url: Option<String>,
+    /// Calendars beside agendas.
+    pub calendars: Variables,
     /// What stands before every request.
     pub edges: Settings,
 }
@@ -211,8 +205,6 @@ impl Config {
         };
         let networks = get("WEBHOOK_NETWORKS").unwrap_or_default().parse();
         let networks = networks.map_err(|problem| ConfigError::new("WEBHOOK_NETWORKS", problem));
-        let calendars = get("EXCHANGE_NETWORKS").unwrap_or_default().parse();
-        let calendars = calendars.map_err(|problem| ConfigError::new("EXCHANGE_NETWORKS", problem));
         let anywhere = if development { "127.0.0.1" } else { "0.0.0.0" };
         let bind = get("BIND").map(|bind| match bind.parse::<std::net::IpAddr>() {
             Ok(_) => Ok(bind),
@@ -264,10 +256,7 @@ impl Config {
             queue_url: get("QUEUE_URL"),
             clock: clock.and_then(|clock| faults.note(clock)),
             webhook_networks: faults.note(networks).unwrap_or_default(),
-            exchange_networks: faults.note(calendars).unwrap_or_default(),
-            exchange_ca: get("EXCHANGE_CA"),
-            exchange_graph_url: get("EXCHANGE_GRAPH_URL"),
-            exchange_login_url: get("EXCHANGE_LOGIN_URL"),
+            calendars: Variables::read(&get, &mut faults),
             edges: Settings::read(&get, development, &mut faults),
         };
         (config, faults)

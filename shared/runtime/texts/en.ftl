@@ -392,6 +392,7 @@ access-role-dim = medical information
 access-role-operator = operation of Carnet
 access-role-support = support of Carnet
 access-role-stranger = somebody who was not signed in
+access-calendar = Calendar of the practitioner
 access-role-other = holder of another account
 access-why-treat = Care
 access-why-patrqt = At the request of the patient or their family

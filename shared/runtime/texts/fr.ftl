@@ -392,6 +392,7 @@ access-role-dim = information médicale
 access-role-operator = exploitation de Carnet
 access-role-support = assistance de Carnet
 access-role-stranger = personne non connectée
+access-calendar = Calendrier du praticien
 access-role-other = titulaire d’un autre compte
 access-why-treat = Soins
 access-why-patrqt = Demande du patient ou de ses proches

@@ -1,7 +1,8 @@
 -- Who may do what, as the policy of `domain::access` says (table `policy`), and the trace that every look leaves.
 --
 -- `who` is the actor as the runtime knows it at this request: at, account, session, role, establishment, practitioner
--- (who the actor is in the directory), attached (whose staff the actor is), level, address, request, purpose.
+-- (who the actor is in the directory), attached (whose staff the actor is), level, address, request, purpose. Of a calendar elsewhere: at, role
+-- (system), mailbox, establishment, purpose.
 
 -- Whether a guardianship counts at an instant. One that somebody ended counts at none: clocks differ.
 create or replace function in_force(g guardianship, at timestamptz) returns boolean language sql immutable parallel safe as $$
@@ -122,6 +123,10 @@ create or replace function may(
 declare
     rule text;
 begin
+    -- A calendar has no role: it moves visits, and that is all it may.
+    if who ? 'mailbox' then
+        return of_resource = 'appointment' and to_do = 'update' and may_follow(who, of_patient, of_practitioner, of_establishment);
+    end if;
     for rule in
         select p.relation from policy p where p.role = who ->> 'role' and p.resource = of_resource and p.action = to_do
     loop
@@ -156,8 +161,9 @@ create or replace function entry(
     outcome text default 'success'
 ) returns setof trace language sql stable rows 1 as $$
     select (who ->> 'at')::timestamptz,
-           case when who ->> 'account' is not null then 'account' when who ->> 'role' = 'system' then 'system' else 'anonymous' end,
-           (who ->> 'account')::uuid, (who ->> 'session')::uuid, who ->> 'role', (who ->> 'establishment')::uuid,
+           case when who ->> 'account' is not null then 'account' when who ? 'mailbox' then 'mailbox'
+               when who ->> 'role' = 'system' then 'system' else 'anonymous' end,
+           coalesce(who ->> 'account', who ->> 'mailbox')::uuid, (who ->> 'session')::uuid, who ->> 'role', (who ->> 'establishment')::uuid,
            (who ->> 'level')::smallint, who ->> 'address', who ->> 'request', purpose_of(who, patient_id),
            action, event, object_id, patient_id, outcome, changes
 $$;

@@ -6,6 +6,16 @@ language sql rows 1 as $$
     select * from exchange_mailbox where id = of_mailbox and lease = by_lease and lease_until > at for no key update
 $$;
 
+-- Whether a mailbox may move a visit of itself: one of the agenda that it is beside, where the establishment leaves that to it. A patient's
+-- block goes before that, as before every relation of a professional.
+create or replace function may_follow(who jsonb, of_patient uuid, of_practitioner uuid, of_establishment uuid) returns boolean
+language sql stable as $$
+    select exists (select from exchange_mailbox m
+        where m.id = (who ->> 'mailbox')::uuid and m.state = 'active' and m.follow_moves
+          and m.practitioner_id = of_practitioner and m.establishment_id = of_establishment)
+        and not blocked(of_patient, of_practitioner, (who ->> 'at')::timestamptz)
+$$;
+
 -- Reserves what of a block is free: a visit that was agreed on before stands. Whoever calls has locked the practitioner.
 create or replace function reserve_block(of_block exchange_block, of_practitioner uuid, at timestamptz) returns void
 language plpgsql as $$
@@ -96,7 +106,7 @@ create or replace function mailbox_document(m exchange_mailbox, at timestamptz) 
     select jsonb_build_object(
         'id', m.id, 'server', m.server_id, 'kind', s.kind, 'wrapped_key', s.wrapped_key, 'address', m.address,
         'practitioner', m.practitioner_id, 'practitioner_name', name_of_practitioner(m.practitioner_id), 'state', m.state,
-        'tentative_blocks', m.tentative_blocks, 'when_silent', m.when_silent,
+        'tentative_blocks', m.tentative_blocks, 'when_silent', m.when_silent, 'follow_moves', m.follow_moves,
         'read_last_at', m.read_last_at, 'due_at', least(m.read_at, m.write_at),
         'late_seconds', greatest(0, extract(epoch from at - least(m.read_at, m.write_at))::int8),
         'unasked', m.unasked, 'failing_since', m.failing_since, 'fault', m.fault, 'fault_code', m.fault_code, 'rests_until', m.rests_until,
@@ -122,10 +132,10 @@ begin
         return jsonb_build_object('outcome', 'unknown');
     end if;
     insert into exchange_mailbox (id, server_id, establishment_id, practitioner_id, address, address_lookup, state, read_at,
-        tentative_blocks, when_silent, created_by, created_at)
+        tentative_blocks, when_silent, follow_moves, created_by, created_at)
     values ((wish ->> 'id')::uuid, (wish ->> 'server')::uuid, place, (wish ->> 'practitioner')::uuid, wish ->> 'address',
         wish ->> 'address_lookup', 'active', at, (wish ->> 'tentative_blocks')::boolean, wish ->> 'when_silent',
-        (who ->> 'account')::uuid, at)
+        (wish ->> 'follow_moves')::boolean, (who ->> 'account')::uuid, at)
     on conflict do nothing
     returning * into m;
     if not found then
@@ -157,7 +167,8 @@ begin
         rests_until = case when turn in ('resume', 'resync', 'leave') then null else rests_until end,
         wishes = wishes + 1,
         tentative_blocks = coalesce((rules ->> 'tentative_blocks')::boolean, tentative_blocks),
-        when_silent = coalesce(rules ->> 'when_silent', when_silent)
+        when_silent = coalesce(rules ->> 'when_silent', when_silent),
+        follow_moves = coalesce((rules ->> 'follow_moves')::boolean, follow_moves)
     where id = wanted and state <> 'left' returning * into m;
     if not found then
         return null;

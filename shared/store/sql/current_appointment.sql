@@ -2,7 +2,8 @@
 -- $1 who   $2 appointment   $3 action: 'update' or 'delete'
 select jsonb_build_object(
     'status', appointment.status, 'version', appointment.version, 'starts_at', appointment.starts_at,
-    'practitioner', appointment.practitioner_id, 'patient', patient.id, 'wrapped_key', patient.wrapped_key,
+    'ends_at', appointment.ends_at,
+    'practitioner', appointment.practitioner_id, 'site', appointment.site_id, 'reason', appointment.reason_id, 'patient', patient.id, 'wrapped_key', patient.wrapped_key,
     'late_notice_minutes', reason.late_notice_minutes)
 from appointment
 join site on site.id = appointment.site_id

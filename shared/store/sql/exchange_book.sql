@@ -29,5 +29,6 @@ select jsonb_build_object(
         from exchange_block where mailbox_id = mine.id),
     'siblings', (select coalesce(jsonb_agg(l.remote_id), '[]')
         from exchange_mailbox other join exchange_link l on l.mailbox_id = other.id
-        where other.address_lookup = mine.address_lookup and other.id <> mine.id and l.remote_id is not null))
+        -- What one that was left has left there is taken up by whoever comes after.
+        where other.address_lookup = mine.address_lookup and other.id <> mine.id and other.state <> 'left' and l.remote_id is not null))
 from mine

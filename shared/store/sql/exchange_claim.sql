@@ -19,7 +19,8 @@ select jsonb_build_object(
     'id', claimed.id, 'server', server.id, 'kind', server.kind, 'wrapped_key', server.wrapped_key, 'settings', server.settings,
     'address', claimed.address, 'state', claimed.state, 'wishes', claimed.wishes, 'resync', claimed.resync,
     'reads', claimed.read_at <= $2::text::timestamptz,
-    'tentative_blocks', claimed.tentative_blocks,
+    'rules', jsonb_build_object('tentative', claimed.tentative_blocks, 'follow_moves', claimed.follow_moves),
+    'establishment', claimed.establishment_id,
     'time_zone', (select site.time_zone from practice join site on site.id = practice.site_id
         where practice.practitioner_id = claimed.practitioner_id and site.establishment_id = claimed.establishment_id
         order by site.id limit 1),

@@ -162,6 +162,8 @@ fn migrator() -> Migrator {
         (20_261_128_000_031, "sms_stops", include_str!("../migrations/20261128000031_sms_stops.sql")),
         (20_261_128_000_032, "notice_sending", include_str!("../migrations/20261128000032_notice_sending.sql")),
         (20_261_128_000_033, "exchange", include_str!("../migrations/20261128000033_exchange.sql")),
+        (20_261_128_000_034, "following", include_str!("../migrations/20261128000034_following.sql")),
+        (20_261_128_000_035, "listening", include_str!("../migrations/20261128000035_listening.sql")),
     ];
     let mut migrator = Migrator::with_migrations(
         migrations

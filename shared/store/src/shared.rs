@@ -47,8 +47,11 @@ pub const SUBSCRIPTION_GONE: Statement<Value> = statement!("subscription_gone");
 pub const EXCHANGE_CLAIM: Statement<Value> = statement!("exchange_claim");
 /// Our side of such a calendar. Parameters: mailbox, lease, now, window from, window until.
 pub const EXCHANGE_BOOK: Statement<Value> = statement!("exchange_book");
-/// Writes down a link. Parameters: mailbox, lease, now, link.
+/// Writes down links. Parameters: mailbox, lease, now, links.
 pub const EXCHANGE_KEEP: Statement<Value> = statement!("exchange_keep");
+/// Moves a visit to where its item is. Parameters: mailbox, lease, now, who, the decided wish, version and face of the item. No row without
+/// the lease.
+pub const EXCHANGE_FOLLOW: Statement<Followed> = statement!("exchange_follow");
 /// Forgets a link. Parameters: mailbox, lease, now, appointment.
 pub const EXCHANGE_FORGET: Statement<Value> = statement!("exchange_forget");
 /// Lets a refused item rest. Parameters: mailbox, lease, now, appointment, generation, fault, first rest and longest rest in seconds.
@@ -71,6 +74,13 @@ pub const OBJECTS_REMOVED: Statement<Value> = statement!("objects_removed");
 pub struct Placed {
     /// Whether they were.
     pub placed: bool,
+}
+
+/// Whether a visit followed its item: not when it is another one than was decided on.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+pub struct Followed {
+    /// Whether it did.
+    pub followed: bool,
 }
 
 /// Bytes of a document that are to be removed.

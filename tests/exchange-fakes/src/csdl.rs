@@ -199,6 +199,14 @@ impl<T> Checked<T> {
     }
 
     fn posted(&self, method: &Method, path: &str, body: &[u8]) {
+        if path.ends_with("/$batch") {
+            let value: Value = serde_json::from_slice(body).unwrap_or_default();
+            for one in value["requests"].as_array().into_iter().flatten().filter(|one| one.get("body").is_some()) {
+                let method = one["method"].as_str().and_then(|name| name.parse().ok()).unwrap_or_default();
+                self.posted(&method, one["url"].as_str().unwrap_or_default(), one["body"].to_string().as_bytes());
+            }
+            return;
+        }
         let kind = match path.rsplit('/').next() {
             Some("getSchedule") => "action getSchedule",
             Some("reauthorize") => return,
@@ -212,6 +220,13 @@ impl<T> Checked<T> {
 
     fn answered(&self, path: &str, body: &[u8]) {
         let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
+        if path.ends_with("/$batch") {
+            let all = value["responses"].as_array().into_iter().flatten();
+            // Only items are asked for so.
+            let good =
+                all.filter(|one| one["status"].as_u64().is_some_and(|status| status < 300) && one["body"].is_object());
+            return good.for_each(|one| self.hold(&one["body"], "graph.event", "graph.event"));
+        }
         let kind = match (path, path.rsplit('/').next()) {
             (_, Some("getSchedule")) => "graph.scheduleInformation",
             (_, Some("calendar")) => "graph.calendar",

@@ -61,6 +61,10 @@ pub struct Settings {
     pub cut: usize,
     /// How often it says that it is still there.
     pub heartbeat: Duration,
+    /// How many connections over which it tells of changes may be open.
+    pub hanging: usize,
+    /// How many servers it is: a subscription is known to one of them.
+    pub back_ends: usize,
     /// Whose ways it has.
     pub manner: Manner,
     /// Where it is reached, as Autodiscover tells: `https://mail.clinic.example`.
@@ -74,6 +78,9 @@ impl Default for Settings {
             password: "open sesame".into(),
             cut: 1_000,
             heartbeat: Duration::from_secs(45),
+            // As of 2016.
+            hanging: 10,
+            back_ends: 2,
             manner: Manner::Exchange,
             address: "https://mail.clinic.example".into(),
         }
@@ -94,6 +101,8 @@ struct Subscription {
     mailbox: String,
     /// What was told already.
     serial: u64,
+    /// Which of the servers knows it.
+    back_end: usize,
 }
 
 /// Every address of the services.
@@ -158,7 +167,7 @@ async fn serve(Of(ews): Of<Ews>, headers: HeaderMap, body: Bytes) -> Response {
     if !ews.lets_in(&headers) {
         return Ews::stranger();
     }
-    let Some(asked) = Asked::read(&ews, &body) else {
+    let Some(asked) = Asked::read(&ews, &headers, &body) else {
         return answer::fault(&ews.settings, "ErrorSchemaValidation", None);
     };
     let guard = ews.server.enter(&asked.mailbox, asked.operation);
@@ -179,9 +188,11 @@ async fn serve(Of(ews): Of<Ews>, headers: HeaderMap, body: Bytes) -> Response {
     if changes {
         ews.server.changed().notify_waiters();
     }
-    response
-        .headers_mut()
-        .append(SET_COOKIE, HeaderValue::from_static("X-BackEndCookie=mbx1; path=/EWS; secure; HttpOnly"));
+    let cookie = format!("X-BackEndOverrideCookie={}; path=/EWS; secure; HttpOnly", asked.back_end);
+    for cookie in [HeaderValue::try_from(cookie).unwrap(), HeaderValue::from_static("X-BackEndCookie=mbx1; path=/EWS")]
+    {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     drop(guard);
     match what {
         Some(what) => after(what, response).await,
@@ -202,6 +213,10 @@ fn before(ews: &Ews, asked: &Asked, what: What) -> Option<Response> {
         }
         What::Unreached => Some(lost(Lost::Unreached)),
         What::Broken => Some(lost(Lost::Broken)),
+        What::LoseCursor if asked.operation == "GetStreamingEvents" => {
+            ews.subscriptions().clear();
+            None
+        }
         What::LoseCursor => {
             ews.server.state().mailbox_mut(&asked.mailbox)?.generation += 1;
             None
@@ -215,7 +230,7 @@ fn before(ews: &Ews, asked: &Asked, what: What) -> Option<Response> {
             *asked.shrunk.lock().unwrap_or_else(PoisonError::into_inner) = true;
             None
         }
-        What::LostAnswer | What::Truncated | What::Empty | What::Page => None,
+        What::LostAnswer | What::Late(_) | What::Truncated | What::Empty | What::Page => None,
     }
 }
 
@@ -229,6 +244,10 @@ fn lost(how: Lost) -> Response {
 async fn after(what: What, response: Response) -> Response {
     match what {
         What::LostAnswer => lost(Lost::Broken),
+        What::Late(seconds) => {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            response
+        }
         What::Truncated => {
             let (parts, body) = response.into_parts();
             let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();

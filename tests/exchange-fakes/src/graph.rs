@@ -1,6 +1,7 @@
 //! Microsoft Graph over [`Server`], as far as calendars go: tokens, events, changes, free and busy times, subscriptions. Behaviour is
 //! that of the reference and of what others report of the service, where the two differ.
 
+mod batch;
 mod delta;
 mod events;
 mod lists;
@@ -11,6 +12,7 @@ mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -122,20 +124,20 @@ impl Graph {
         let Ok(body) = body.collect().await else { return lost(Lost::Broken) };
         let host = parts.headers.get("host").and_then(|host| host.to_str().ok());
         let host = parts.uri.authority().map(http::uri::Authority::as_str).or(host).unwrap_or_default();
-        let path: Vec<String> = parts.uri.path().split('/').skip(1).map(decoded).collect();
-        let query = parts.uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let path = segments(&parts.uri);
         let call = Call {
             method: parts.method,
             path: path.iter().map(String::as_str).collect(),
-            query: query.map(|(name, value)| (decoded(name), decoded(&value.replace('+', " ")))).collect(),
+            query: query(&parts.uri),
             origin: format!("{}://{host}", parts.uri.scheme_str().unwrap_or("http")),
             body: serde_json::from_slice(&body.to_bytes()).map_or(Value::Null, uncapped),
             headers: parts.headers,
         };
-        if let [_, "oauth2", "v2.0", "token"] = call.path.as_slice() {
-            return self.issue();
+        match call.path.as_slice() {
+            [_, "oauth2", "v2.0", "token"] => self.issue(),
+            ["v1.0", "$batch"] => self.batch(&call).await,
+            _ => self.dispatch(&call).await,
         }
-        self.dispatch(&call).await
     }
 
     fn issue(&self) -> Response {
@@ -151,9 +153,13 @@ impl Graph {
         answered(200, &token)
     }
 
-    async fn dispatch(&self, call: &Call<'_>) -> Response {
+    fn lets_in(&self, call: &Call<'_>) -> bool {
         let bearer = call.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        if !bearer.is_some_and(|token| self.own().tokens.iter().any(|one| one == token)) {
+        bearer.is_some_and(|token| self.own().tokens.iter().any(|one| one == token))
+    }
+
+    async fn dispatch(&self, call: &Call<'_>) -> Response {
+        if !self.lets_in(call) {
             return error(401, "InvalidAuthenticationToken");
         }
         let (operation, mailbox) = (call.operation(), call.mailbox());
@@ -309,6 +315,15 @@ fn uncapped(body: Value) -> Value {
     Value::Object(all.into_iter().map(lower).collect())
 }
 
+fn segments(uri: &http::Uri) -> Vec<String> {
+    uri.path().split('/').skip(1).map(decoded).collect()
+}
+
+fn query(uri: &http::Uri) -> BTreeMap<String, String> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decoded(name), decoded(&value.replace('+', " ")))).collect()
+}
+
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -351,6 +366,10 @@ fn lost(how: Lost) -> Response {
 async fn spoiled(response: Response, what: Option<What>) -> Response {
     match what {
         Some(What::LostAnswer) => lost(Lost::Broken),
+        Some(What::Late(seconds)) => {
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            response
+        }
         Some(What::Truncated) => {
             let (parts, body) = response.into_parts();
             let whole = body.collect().await.unwrap().to_bytes();

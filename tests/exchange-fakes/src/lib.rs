@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says where")]
 
+pub mod control;
 pub mod csdl;
 pub mod ews;
 pub mod graph;

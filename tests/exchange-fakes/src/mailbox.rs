@@ -4,6 +4,7 @@
 pub mod edits;
 pub mod event;
 pub mod faults;
+mod hanging;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +13,9 @@ use domain::Timestamp;
 use domain::interval::Interval;
 use uuid::Uuid;
 
-pub use event::{Event, Kind, Range, Recurrence, Sensitivity};
+pub use event::{Event, Kind, Range, Recurrence, Sensitivity, Told};
 pub use faults::{Call, Fault, Faults, Guard, What};
+pub use hanging::{Hanging, Parting};
 
 /// A server with all of its mailboxes. Cloned, it is the same one.
 #[derive(Clone)]
@@ -36,7 +38,10 @@ pub struct State {
     pub calls: Vec<Call>,
     /// How many rows a page has at most, whatever is asked for.
     pub page: usize,
+    /// Whether it keeps in ways of its own what is written: [`Event::rewrite`].
+    pub rewrites: bool,
     in_flight: HashMap<String, u32>,
+    hanging: hanging::All,
     serial: u64,
 }
 
@@ -126,7 +131,9 @@ impl Server {
             faults: Faults::default(),
             calls: Vec::new(),
             page: 50,
+            rewrites: false,
             in_flight: HashMap::new(),
+            hanging: hanging::All::default(),
             serial: 0,
         };
         Self(Arc::new(Shared { state: Mutex::new(state), changed: tokio::sync::Notify::new() }))
@@ -253,7 +260,7 @@ impl State {
     /// # Errors
     /// [`Refusal::TransactionUsed`] for another event or one that is gone, and [`Refusal::NoMailbox`].
     pub fn create(&mut self, mailbox: &str, calendar: Option<&str>, mut event: Event) -> Result<Event, Refusal> {
-        let (serial, now) = (self.next(), self.now);
+        let (serial, now, rewrites) = (self.next(), self.now, self.rewrites);
         let mailbox = self.mailbox_mut(mailbox).ok_or(Refusal::NoMailbox)?;
         let (default, owner) = (mailbox.default.clone(), mailbox.id);
         let calendar = mailbox.calendars.get_mut(calendar.unwrap_or(&default)).ok_or(Refusal::NoMailbox)?;
@@ -262,6 +269,9 @@ impl State {
             return made.cloned().ok_or(Refusal::TransactionUsed);
         }
         let asked = event.clone();
+        if rewrites {
+            event.rewrite();
+        }
         event.id = format!("AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A{:x}{serial:08x}AAA=", owner.as_fields().0);
         event.uid =
             if event.uid.is_empty() { format!("040000008200E00074C5B7101A82E008{serial:016X}") } else { event.uid };
@@ -288,6 +298,9 @@ impl State {
         }
         let (serial, now) = (self.next(), self.now);
         change(&mut event);
+        if self.rewrites {
+            event.rewrite();
+        }
         (event.change, event.modified) = (serial, now);
         let calendar = self.calendar_of(mailbox, id).ok_or(Refusal::NoItem)?;
         let journalled = calendar.put(event.clone(), serial);

@@ -1,9 +1,11 @@
-//! Serves a fake to programs of others: `exchange-fakes graph|ews --port 0 [--now TIME] [--mailbox ADDRESS]…`. It says where it is in one
-//! line, and ends when its input does.
+//! Serves a fake to programs of others: `exchange-fakes graph|ews --port 0 [--now TIME] [--pause MILLISECONDS] [--mailbox ADDRESS]…`. It says
+//! where it is in one line, and ends when its input does.
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use domain::Timestamp;
+use exchange_fakes::control::controlled;
 use exchange_fakes::ews::{Settings, router};
 use exchange_fakes::mailbox::Server;
 use exchange_fakes::served;
@@ -17,17 +19,20 @@ struct Arguments {
     port: u16,
     now: Timestamp,
     mailboxes: Vec<String>,
+    pause: Duration,
 }
 
 fn arguments() -> Result<Arguments, Failure> {
     let mut words = std::env::args().skip(1);
     let kind = words.next().ok_or("graph or ews?")?;
-    let mut all = Arguments { kind, port: 0, now: "2026-11-30T08:00:00Z".parse()?, mailboxes: Vec::new() };
+    let now = "2026-11-30T08:00:00Z".parse()?;
+    let mut all = Arguments { kind, port: 0, now, mailboxes: Vec::new(), pause: Duration::ZERO };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} what?"))?;
         match word.as_str() {
             "--port" => all.port = value.parse()?,
             "--now" => all.now = value.parse()?,
+            "--pause" => all.pause = Duration::from_millis(value.parse()?),
             "--mailbox" => all.mailboxes.push(value),
             _ => return Err(format!("{word}?").into()),
         }
@@ -40,7 +45,7 @@ fn arguments() -> Result<Arguments, Failure> {
 
 /// Exchange Server as its settings have it, which says each second that it is there.
 fn ews(server: Server) -> axum::Router {
-    let settings = Settings { heartbeat: std::time::Duration::from_secs(1), ..Settings::default() };
+    let settings = Settings { heartbeat: Duration::from_secs(1), ..Settings::default() };
     server.add_mailbox(&settings.user);
     router(server, settings)
 }
@@ -53,10 +58,11 @@ async fn main() -> Result<(), Failure> {
         server.add_mailbox(mailbox);
     }
     let router = match arguments.kind.as_str() {
-        "graph" => served::graph(server),
-        "ews" => ews(server),
+        "graph" => served::graph(server.clone()),
+        "ews" => ews(server.clone()),
         other => return Err(format!("no fake is called {other}").into()),
     };
+    let router = controlled(router, server, arguments.pause);
     let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await?;
     let mut out = tokio::io::stdout();
     out.write_all(format!("http://{}\n", listener.local_addr()?).as_bytes()).await?;

@@ -42,7 +42,7 @@ async fn an_answer_with_nothing_in_it_is_no_reason_to_conclude_anything() {
     let theirs = beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[9]))).unwrap();
     beside.tick().await;
     beside.look().await;
-    // Everything is read again, and the answer is empty, though well made.
+    // Everything is read again, and nothing comes; then, there is nothing in what comes, though it is well made.
     beside.server.state().faults.push(Fault::once("changes", What::Empty));
     beside.server.state().faults.push(Fault::once("changes", What::Shrunk));
     for item in beside.events().iter().filter(|item| item.id != theirs) {
@@ -50,6 +50,13 @@ async fn an_answer_with_nothing_in_it_is_no_reason_to_conclude_anything() {
     }
     beside.administrator.post(&format!("{}/resync", path(&mailbox)), &json!({})).await.expect(200);
     beside.app.settle().await;
+    assert_eq!(beside.desk(&mailbox).await["fault"], "malformed");
+    assert_eq!(beside.questions(&mailbox).await, Vec::<Value>::new());
+    beside.app.later(SignedDuration::from_mins(2));
+    beside.tick().await;
+    assert!(beside.server.state().faults.is_empty(), "both were met");
+    let asked = beside.questions(&mailbox).await;
+    assert_eq!((asked.len(), &asked[0]["kind"], &asked[0]["appointment"]), (1, &json!("shrunk"), &visit["id"]));
     let offered = beside.app.slots_with(WHOSE).await;
     assert!(offered.iter().all(|slot| slot["slot"] != slots[9]["slot"]), "what was taken stays taken");
     let read = ada.get(&format!("/v1/appointments/{}", visit["id"].as_str().unwrap())).await.expect(200);

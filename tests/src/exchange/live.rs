@@ -153,7 +153,7 @@ async fn an_exchange_server_tells_of_changes_as_they_happen() {
     let watch = ours.subscribe().await.unwrap();
     let mut heard = Vec::new();
     let mut hears = |event: Event| {
-        let changed = matches!(event, Event::Changed);
+        let changed = matches!(event, Event::Changed(_));
         heard.push(event);
         if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
@@ -165,10 +165,10 @@ async fn an_exchange_server_tells_of_changes_as_they_happen() {
         let last = theirs.read(&made.id).await.unwrap().unwrap();
         theirs.delete(&made.id, &last.version).await.unwrap();
     };
-    let listening = tokio::time::timeout(PATIENCE, ours.listen(&watch, 3, &mut hears));
+    let listening = tokio::time::timeout(PATIENCE, ours.listen(std::slice::from_ref(&watch), 3, &mut hears));
     let (listened, ()) = tokio::join!(listening, change);
     listened.expect("nothing was heard in time").unwrap();
-    assert!(heard.iter().any(|event| matches!(event, Event::Changed)), "{heard:?}");
+    assert!(heard.iter().any(|event| matches!(event, Event::Changed(_))), "{heard:?}");
     ours.unsubscribe(&watch).await.unwrap();
 }
 

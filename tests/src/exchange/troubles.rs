@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
-use super::{ADDRESS, Beside, Event, WHOSE, during};
+use super::{ADDRESS, BOTH, Beside, Event, WHOSE, during};
 use crate::support::app::book;
 
 /// Of every item its tag, once each; and theirs is as they left it.
@@ -27,33 +27,35 @@ fn nothing_twice(beside: &Beside, wanted: usize, theirs: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_anywhere_makes_nothing_twice() {
-    let beside = Beside::start().await;
-    beside.connected().await;
-    let slots = beside.app.slots_with(WHOSE).await;
-    let theirs = beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[60]))).unwrap();
-    let ada = beside.app.patient().await;
-    for slot in slots.iter().step_by(3).take(12) {
-        book(&ada, slot).await.expect(201);
+    for of in BOTH {
+        let beside = Beside::of(of).await;
+        beside.connected().await;
+        let slots = beside.app.slots_with(WHOSE).await;
+        let theirs = beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[60]))).unwrap();
+        let ada = beside.app.patient().await;
+        for slot in slots.iter().step_by(3).take(12) {
+            book(&ada, slot).await.expect(201);
+        }
+        for _ in 0..20 {
+            // Between a request and its answer, or between the answer and what is written down.
+            let moment = Duration::from_micros(rand::rng().random_range(500..40_000));
+            let due = "update exchange_mailbox set read_at = '2026-01-01', rests_until = null";
+            sqlx::query(due).execute(beside.app.pool()).await.unwrap();
+            drop(tokio::time::timeout(moment, beside.app.event("sync-exchange", Body::from("{}"))).await);
+            beside.app.later(SignedDuration::from_secs(331));
+        }
+        for _ in 0..3 {
+            beside.app.later(SignedDuration::from_mins(10));
+            beside.tick().await;
+        }
+        nothing_twice(&beside, 12, &theirs);
     }
-    for _ in 0..20 {
-        // Between a request and its answer, or between the answer and what is written down.
-        let moment = Duration::from_micros(rand::rng().random_range(500..40_000));
-        let due = "update exchange_mailbox set read_at = '2026-01-01', rests_until = null";
-        sqlx::query(due).execute(beside.app.pool()).await.unwrap();
-        drop(tokio::time::timeout(moment, beside.app.event("sync-exchange", Body::from("{}"))).await);
-        beside.app.later(SignedDuration::from_secs(331));
-    }
-    for _ in 0..3 {
-        beside.app.later(SignedDuration::from_mins(10));
-        beside.tick().await;
-    }
-    nothing_twice(&beside, 12, &theirs);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_at_once_and_every_fault_come_to_the_same_end() {
-    for online in [true, false] {
-        let beside = if online { Beside::start().await } else { Beside::on_premises().await };
+    for of in BOTH {
+        let beside = Beside::of(of).await;
         beside.connected().await;
         let slots = beside.app.slots_with(WHOSE).await;
         let theirs = beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[60]))).unwrap();

@@ -91,3 +91,76 @@ async fn a_watch_is_renewed_and_made_anew_when_it_is_gone() {
     beside.tick().await;
     assert!(online.subscribed().is_empty());
 }
+
+#[tokio::test]
+async fn of_several_notices_at_once_those_count_that_show_the_secret_of_their_own_watch() {
+    let (beside, online) = watched().await;
+    beside.connected().await;
+    let servers = beside.administrator.get("/v1/exchange-servers").await.expect(200);
+    beside.beside(&servers["items"][0], "nolwenn-le-bihannic").await;
+    let watches: Vec<(String, String)> = online
+        .subscribed()
+        .into_iter()
+        .map(|(id, one)| (id, one.row["clientState"].as_str().unwrap().to_owned()))
+        .collect();
+    let [(first, its), (second, others)] = &watches[..] else { panic!("{watches:?}") };
+    let notice = |watch: &str, secret: &str, tenant: &str| {
+        let mut row = super::told(watch, secret)["value"][0].take();
+        row["tenantId"] = json!(tenant);
+        row
+    };
+    let wishes = async || beside.app.sql("select to_jsonb(wishes) from exchange_mailbox order by watch").await;
+    let nobody = beside.app.nobody();
+    let before = wishes().await;
+    let strangers = [
+        notice(first, others, "t"),
+        notice(second, its, "t"),
+        notice("5522bd62-7c96-4530-85b0-000000000000", its, "another-tenant"),
+        notice("", "", "another-tenant"),
+    ];
+    nobody.post("/v1/exchange/notifications", &json!({"value": strangers})).await.expect(202);
+    assert_eq!(wishes().await, before);
+    // One of them is ours, twice, among those of others.
+    let ours = [notice(first, its, "t"), notice(first, its, "t")];
+    let rows = [&strangers[..2], &ours, &strangers[2..]].concat();
+    nobody.post("/v1/exchange/notifications", &json!({"value": rows})).await.expect(202);
+    let woken: Vec<i64> = wishes()
+        .await
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| after.as_i64().unwrap() - before.as_i64().unwrap())
+        .collect();
+    let expected = if first < second { [1, 0] } else { [0, 1] };
+    assert_eq!(woken, expected);
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_is_wrong_is_read_and_written_all_the_same() {
+    for (off, told) in [
+        (SignedDuration::from_hours(-24), false),
+        (SignedDuration::from_mins(-20), true),
+        (SignedDuration::from_hours(3), true),
+        (SignedDuration::from_hours(24 * 4), false),
+    ] {
+        let (beside, _) = watched().await;
+        beside.server.state().now = beside.app.now() + off;
+        let mailbox = beside.connected().await;
+        let desk = beside.desk(&mailbox).await;
+        // A watch that would have ended by then, or lives longer than one may by then, is refused: it is read from time to time.
+        assert_eq!((&desk["told_of_changes"], &desk["fault"]), (&json!(told), &serde_json::Value::Null), "{off}");
+        let slots = beside.app.slots_with(WHOSE).await;
+        beside.server.add(ADDRESS, Event::between("Réunion", during(&slots[2]))).unwrap();
+        let visit = crate::support::app::book(&beside.app.patient().await, &slots[6]).await.expect(201);
+        beside.app.settle().await;
+        beside.app.later(SignedDuration::from_mins(16));
+        beside.tick().await;
+        let desk = beside.desk(&mailbox).await;
+        assert_eq!((&desk["blocks"], &desk["visits"], &desk["questions"]), (&json!(1), &json!(1), &json!(0)), "{off}");
+        // What is written there now is newer, whatever either clock says.
+        let ours = beside.events().into_iter().find(|event| event.tag().is_some()).unwrap();
+        assert_eq!(ours.during(), Some(during(&visit)));
+        beside.server.move_to(ADDRESS, &ours.id, during(&slots[9])).unwrap();
+        beside.look().await;
+        assert_eq!(beside.questions(&mailbox).await.len(), 1, "{off}");
+    }
+}

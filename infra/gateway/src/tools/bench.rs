@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod booking;
 mod documents;
+mod exchange;
 mod knee;
 mod load;
 mod notices;
@@ -82,6 +83,15 @@ pub(super) async fn run(arguments: &[String], mut config: Config) -> Result<(), 
     if only.as_deref() == Some("notices") {
         webhooks::measure(&bench, &mut report).await?;
         notices::measure(&bench, argument(arguments, "notices")?.unwrap_or(100_000), &mut report).await?;
+    }
+    if only.as_deref() == Some("exchange") {
+        let size = exchange::Size {
+            mailboxes: argument(arguments, "mailboxes")?.unwrap_or(1_000),
+            events: argument(arguments, "events")?.unwrap_or(500),
+            probes: argument(arguments, "probes")?.unwrap_or(100),
+            pause: argument(arguments, "pause")?.unwrap_or(0),
+        };
+        exchange::measure(&bench, &size, &mut report).await?;
     }
     if wanted("access") {
         access::measure(&bench, &mut report).await?;

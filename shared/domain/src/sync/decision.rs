@@ -89,9 +89,9 @@ pub enum Observed<'a> {
 }
 
 /// What an establishment leaves to the calendar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Rules {
-    /// Whether a visit follows its item to a time where it may be.
+    /// Whether a visit follows its item to a time where it may be. It never goes with it: that an item is gone calls nothing off.
     pub follow_moves: bool,
     /// Whether what is provisional counts as busy.
     pub tentative: bool,
@@ -127,15 +127,8 @@ pub enum Decision {
     },
     /// There is nothing on either side any more.
     Forget,
-    /// To move the visit where its item is; when it may not be there, [`Decision::Propose`].
-    Follow {
-        /// First instant.
-        starts_at: Timestamp,
-        /// First instant after.
-        ends_at: Timestamp,
-        /// The item's state.
-        version: Version,
-    },
+    /// To move the visit where its item is; when it may not be there, to ask the staff.
+    Follow(Box<Item>),
     /// To ask the staff.
     Propose(Proposal, Option<Version>),
     /// To conclude nothing and tell the staff.
@@ -211,7 +204,7 @@ fn here(face: Face, link: &Link, item: &Item, rules: Rules) -> Decision {
         return Decision::Nothing;
     }
     if rules.follow_moves && item.face.during().is_some() {
-        return Decision::Follow { starts_at, ends_at, version: item.version.clone() };
+        return Decision::Follow(Box::new(item.clone()));
     }
     Decision::Propose(proposal, Some(item.version.clone()))
 }

@@ -1,4 +1,3 @@
-use domain::Timestamp;
 use domain::ids::AppointmentId;
 use domain::interval::Interval;
 use domain::sync::{Block, Link, Mirror, Reconciled, RemoteId};
@@ -45,10 +44,19 @@ pub trait Ledger: Send + Sync {
     fn open(&self, window: Interval) -> Kept<'_, Book>;
     /// Writes down a link as it is now. Whatever it stumbled over is forgotten.
     fn keep<'a>(&'a self, link: &'a Link) -> Kept<'a, ()>;
+    /// The same of several, best at once. Of those of a call that fails some may be written down.
+    fn keep_all<'a>(&'a self, links: &'a [Link]) -> Kept<'a, ()> {
+        Box::pin(async move {
+            for link in links {
+                self.keep(link).await?;
+            }
+            Ok(())
+        })
+    }
     /// Neither side has it any more.
     fn forget<'a>(&'a self, link: &'a Link) -> Kept<'a, ()>;
-    /// Moves the visit to where its item is, if it may be there; whether it was.
-    fn follow<'a>(&'a self, link: &'a Link, starts_at: Timestamp, ends_at: Timestamp) -> Kept<'a, bool>;
+    /// Moves the visit to where its item is, if it may be there, and writes down the link as it is then, in one; whether it was.
+    fn follow<'a>(&'a self, link: &'a Link, during: Interval) -> Kept<'a, bool>;
     /// Its item was refused: it rests for a while, and the staff see why.
     fn stumble<'a>(&'a self, link: &'a Link, fault: &'a Fault) -> Kept<'a, ()>;
     /// Takes and frees times of the practitioner.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::sync::{
-    Block, Doubt, Foreign, Item, Link, Mirror, Observed, Proposal, RemoteId, State, decide, reconcile, shrunk,
+    Block, Decision, Doubt, Foreign, Item, Link, Mirror, Observed, Proposal, RemoteId, State, decide, reconcile, shrunk,
 };
 
 use super::{Stopped, Work, concerns_all};
@@ -34,7 +34,9 @@ impl Work<'_> {
         if !self.links(&changes).await? {
             return Ok(false);
         }
-        if self.blocks(&changes).await? {
+        let all = self.blocks(&changes).await?;
+        self.follow().await?;
+        if all {
             self.run.ledger.advance(self.window, &changes.cursor).await?;
         }
         Ok(true)
@@ -89,6 +91,11 @@ impl Work<'_> {
             return Ok(Some(link));
         };
         let decision = decide(mirror, &link, observed, self.run.rules);
+        let writes = matches!(decision, Decision::Make { .. } | Decision::Write { .. } | Decision::Remove { .. });
+        // What rests is not written to, whatever its item says meanwhile; it is asked for by itself when the rest is over.
+        if writes && self.book.resting.contains(&link.tag.appointment) {
+            return Ok(Some(link));
+        }
         if again {
             // It was looked at: whatever is wrong with it is found again.
             self.run.ledger.keep(&link).await?;
@@ -160,7 +167,7 @@ impl Work<'_> {
         let siblings: HashSet<_> = self.book.siblings.iter().collect();
         let ours: HashMap<_, _> =
             self.book.links.iter().filter_map(|link| Some((link.remote.as_ref()?, link.state))).collect();
-        // One of ours that was moved elsewhere, and is not followed yet, keeps its new time free for nobody else.
+        // One of ours that was moved elsewhere, and is not followed, keeps its new time free for nobody else.
         let theirs = |item: &&Item| match ours.get(&item.id) {
             Some(state) => matches!(state, State::Proposed(Proposal::Moved { .. })),
             None => !siblings.contains(&item.id),

@@ -2,7 +2,8 @@ use std::collections::{HashMap, HashSet};
 
 use domain::sync::{Decision, Link, Mirror, Observed, State, decide};
 
-use super::{Stopped, Work, concerns_all};
+use super::{SPENT, Stopped, Work, concerns_all, is_made, tagged};
+use crate::Fault;
 
 impl Work<'_> {
     /// Finds by its tag what was perhaps made when a run was broken off.
@@ -55,14 +56,67 @@ impl Work<'_> {
                 }
             }
         }
+        let mut new = Vec::new();
         for mirror in wanted {
             if resting.contains(&mirror.tag.appointment) {
                 continue;
             }
-            let link = by_appointment.remove(&mirror.tag.appointment).unwrap_or(Link::new(mirror.tag));
+            let mut link = by_appointment.remove(&mirror.tag.appointment).unwrap_or(Link::new(mirror.tag));
             let decision = decide(Some(&mirror), &link, Observed::Unread, self.run.rules);
-            if !self.proceed(link, Some(&mirror), decision).await? {
+            if let Decision::Make { generation } = decision {
+                link.tag.generation = generation;
+                new.push((link, mirror));
+                if new.len() >= self.run.calendar.at_once() && !self.make_all(std::mem::take(&mut new)).await? {
+                    return Ok(());
+                }
+            } else if !self.proceed(link, Some(&mirror), decision).await? {
                 return Ok(());
+            }
+        }
+        self.make_all(new).await.map(|_| ())
+    }
+
+    /// Makes items, several at once where the calendar takes them so, each as [`Work::make`] makes one. Whether it went on.
+    async fn make_all(&mut self, mut new: Vec<(Link, Mirror)>) -> Result<bool, Stopped> {
+        if new.len() < 2 {
+            let Some((link, mirror)) = new.pop() else { return Ok(true) };
+            let decision = Decision::Make { generation: link.tag.generation };
+            return self.proceed(link, Some(&mirror), decision).await;
+        }
+        if (self.run.over)() {
+            self.report.more = true;
+            return Ok(false);
+        }
+        let links: Vec<Link> = new.iter().map(|(link, _)| Link::new(link.tag)).collect();
+        self.run.ledger.keep_all(&links).await?;
+        let mirrors: Vec<Mirror> = new.iter().map(|(link, mirror)| tagged(mirror, link)).collect();
+        let answers = self.run.calendar.create_all(&mirrors).await;
+        let (mut made, mut refused) = (Vec::new(), Vec::new());
+        for ((link, mirror), answer) in links.into_iter().zip(&mirrors).zip(answers) {
+            match answer {
+                Ok(written) => made.push(is_made(link, mirror, written)),
+                Err(fault) => refused.push((link, mirror, fault)),
+            }
+        }
+        // What was made is written down before what was not can end the run.
+        self.run.ledger.keep_all(&made).await?;
+        self.report.written += made.len();
+        if !made.is_empty() {
+            self.refused_in_a_row = 0;
+        }
+        self.not_made(refused).await?;
+        Ok(true)
+    }
+
+    async fn not_made(&mut self, mut refused: Vec<(Link, &Mirror, Fault)>) -> Result<(), Stopped> {
+        // Of several that ask for patience, who asks for most is heard.
+        refused.sort_by_key(|(.., fault)| std::cmp::Reverse(fault.retry_after));
+        for (link, mirror, fault) in refused {
+            if fault.code == SPENT {
+                let generation = link.tag.generation + 1;
+                self.act(link, Some(mirror), Decision::Make { generation }).await?;
+            } else {
+                self.stumble(link, fault).await?;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Which of several servers a mailbox's requests go to: they say it by cookies, and want them back.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use http::HeaderMap;
 use http::header::{HeaderValue, SET_COOKIE};
@@ -40,6 +40,21 @@ impl Affinity {
                 kept.push((name.to_owned(), value.to_owned()));
             }
         }
+    }
+}
+
+/// One way to one of several servers, for requests about several mailboxes that have to come to the same: subscriptions are heard over one
+/// connection only where they live together. All name the mailbox of one, and bring back its cookies.
+#[derive(Clone)]
+pub struct Route {
+    pub(super) anchor: String,
+    pub(super) affinity: Arc<Affinity>,
+}
+
+impl Route {
+    /// To the server that has this mailbox, by its address.
+    pub fn new(anchor: impl Into<String>) -> Self {
+        Self { anchor: anchor.into(), affinity: Arc::default() }
     }
 }
 

@@ -64,19 +64,34 @@ pub fn soap_fault(fault: &Element) -> Fault {
     codes::fault(code.or_else(protocol).unwrap_or_default(), fault)
 }
 
+/// The messages of an answer, in the order of what was asked.
+fn messages(answer: Element) -> Vec<Element> {
+    let mut lists = answer
+        .children
+        .into_iter()
+        .filter(|list| matches!(list.name.as_str(), "ResponseMessages" | "FreeBusyResponseArray"));
+    lists.next().map(|list| list.children).unwrap_or_default()
+}
+
 /// The one message of an answer, when it tells of success.
 ///
 /// # Errors
 /// The fault it tells of.
 pub fn message(answer: Element) -> Result<Element, Fault> {
-    let mut lists = answer
-        .children
-        .into_iter()
-        .filter(|list| matches!(list.name.as_str(), "ResponseMessages" | "FreeBusyResponseArray"));
-    let message = lists.next().and_then(|list| list.children.into_iter().next());
+    let message = messages(answer).into_iter().next();
     let message = message.ok_or_else(|| Fault::new(Why::Malformed, "an answer without a message").perhaps_done())?;
     succeeded(message.child("ResponseMessage").unwrap_or(&message))?;
     Ok(message)
+}
+
+/// What an answer says of each of so many items that were to be made. Those that it does not speak of may have been.
+pub fn each_written(answer: Element, count: usize) -> Vec<Result<Written, Fault>> {
+    let said = messages(answer);
+    // Of more or fewer messages than items nobody knows which is whose.
+    let fits = said.len() == count;
+    let untold = || Err(Fault::new(Why::Malformed, "an answer for other items").perhaps_done());
+    let written_of = |message: Element| succeeded(&message).and_then(|()| written(&message));
+    if fits { said.into_iter().map(written_of).collect() } else { (0..count).map(|_| untold()).collect() }
 }
 
 /// Whether a message tells of success.

@@ -12,6 +12,10 @@ use crate::{Answer, Fault, TIMEOUT, Watch, Why, time_zones};
 /// How long nothing may be heard: Exchange says that it is there every 45 s.
 const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
+/// How many subscriptions one connection hears of: what Exchange takes
+/// (<https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-maintain-affinity-between-group-of-subscriptions-and-mailbox-server>).
+pub const MOST_AT_ONCE: usize = 200;
+
 /// What is done with an event, and whether to go on.
 pub type Heard<'a> = &'a mut (dyn FnMut(Event) -> ControlFlow<()> + Send);
 
@@ -42,19 +46,20 @@ impl Ews {
         })
     }
 
-    /// Hears of changes for that many minutes, 30 at most, or until `heard` has heard enough. After [`Event::Lost`] and
-    /// [`Event::Closed`] nothing comes; the first wants another subscription.
+    /// Hears of changes for that many minutes, 30 at most, or until `heard` has heard enough: of subscriptions that live on one server,
+    /// [`MOST_AT_ONCE`] at most. After [`Event::Lost`] and [`Event::Closed`] nothing comes; the first wants other subscriptions.
     ///
     /// # Errors
     /// When the server cannot be heard, or falls silent. What happened since the last event is not known then.
-    pub fn listen<'a>(&'a self, watch: &'a Watch, minutes: u8, heard: Heard<'a>) -> Answer<'a, ()> {
+    pub fn listen<'a>(&'a self, watches: &'a [Watch], minutes: u8, heard: Heard<'a>) -> Answer<'a, ()> {
         Box::pin(async move {
-            let asked = requests::envelope(&self.account, time_zones::UTC, requests::listen(&watch.id, minutes));
+            let asked = requests::listen(watches.iter().map(|watch| watch.id.as_str()), minutes);
+            let asked = requests::envelope(&self.account, time_zones::UTC, asked);
             let mut splitter = Splitter::default();
             let mut over = false;
             let mut take = |piece: Bytes| {
                 for event in splitter.take(&piece) {
-                    over |= matches!(event, Event::Lost(_) | Event::Closed);
+                    over |= matches!(event, Event::Lost(..) | Event::Closed);
                     if heard(event).is_break() || over {
                         over = true;
                         return ControlFlow::Break(());
@@ -65,7 +70,7 @@ impl Ews {
             let answer =
                 self.session.listen(self.headers(), Bytes::from(asked), TIMEOUT, LONGEST_SILENCE, &mut take).await;
             let answer = answer.map_err(|fault| Fault { perhaps_done: false, ..fault })?;
-            self.affinity.keep(answer.headers());
+            self.route.affinity.keep(answer.headers());
             if !answer.status().is_success() {
                 let fault = codes::of_status(answer.status(), answer.headers());
                 return Err(Fault { perhaps_done: false, ..fault });

@@ -162,10 +162,18 @@ pub fn zone_of(event: &Mirror) -> &'static str {
     time_zones::windows(&event.time_zone).unwrap_or(time_zones::UTC)
 }
 
-/// Makes an item. Nobody is invited, nothing rings.
-pub fn create(account: &Account, event: &Mirror) -> Node {
+/// Makes items. Nobody is invited, nothing rings.
+pub fn create(account: &Account, events: &[Mirror]) -> Node {
+    el("m:CreateItem")
+        .attr("MessageDisposition", "SaveOnly")
+        .attr("SendMeetingInvitations", "SendToNone")
+        .with(el("m:SavedItemFolderId").with(calendar(account)))
+        .with(el("m:Items").with_all(events.iter().map(new_item)))
+}
+
+fn new_item(event: &Mirror) -> Node {
     let zone = zone_of(event);
-    let item = el("t:CalendarItem")
+    el("t:CalendarItem")
         .with(el("t:Subject").text(&event.subject))
         .with(el("t:Sensitivity").text("Private"))
         .with(el("t:Body").attr("BodyType", "Text"))
@@ -178,12 +186,7 @@ pub fn create(account: &Account, event: &Mirror) -> Node {
         .with(el("t:LegacyFreeBusyStatus").text("Busy"))
         .with(el("t:Location").text(&event.location))
         .with(el("t:StartTimeZone").attr("Id", zone))
-        .with(el("t:EndTimeZone").attr("Id", zone));
-    el("m:CreateItem")
-        .attr("MessageDisposition", "SaveOnly")
-        .attr("SendMeetingInvitations", "SendToNone")
-        .with(el("m:SavedItemFolderId").with(calendar(account)))
-        .with(el("m:Items").with(item))
+        .with(el("t:EndTimeZone").attr("Id", zone))
 }
 
 fn item_id(id: &RemoteId, version: &Version) -> Node {
@@ -262,8 +265,9 @@ pub fn unsubscribe(subscription: &str) -> Node {
 }
 
 /// Hears what changes, for that many minutes, from 1 to [`LONGEST_LISTENING`].
-pub fn listen(subscription: &str, minutes: u8) -> Node {
+pub fn listen<'a>(subscriptions: impl Iterator<Item = &'a str>, minutes: u8) -> Node {
+    let subscriptions = subscriptions.map(|id| el("t:SubscriptionId").text(id));
     el("m:GetStreamingEvents")
-        .with(el("m:SubscriptionIds").with(el("t:SubscriptionId").text(subscription)))
+        .with(el("m:SubscriptionIds").with_all(subscriptions))
         .with(el("m:ConnectionTimeout").text(minutes.clamp(1, LONGEST_LISTENING).to_string()))
 }

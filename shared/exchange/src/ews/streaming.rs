@@ -13,14 +13,14 @@ const LONGEST_ENVELOPE: usize = 1024 * 1024;
 /// What a server says over a connection that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Something changed: what, is to be read.
-    Changed,
+    /// Something changed in the calendars of these subscriptions, or of any if none is named: what, is to be read.
+    Changed(Vec<String>),
     /// Nothing did, and it is still there.
     Heartbeat,
     /// It has said all it will over this connection; the subscription may live on.
     Closed,
-    /// Events may have been missed, or the subscription is gone: to be subscribed again, and everything read.
-    Lost(Fault),
+    /// Events may have been missed, or subscriptions are gone, these or all if none is named: to be subscribed again, and read.
+    Lost(Fault, Vec<String>),
 }
 
 /// Where in a document the last byte was.
@@ -65,9 +65,9 @@ impl Splitter {
             match self.next(*byte) {
                 Ok(false) => {}
                 Ok(true) => events.extend(events_of(&Bytes::from(std::mem::take(&mut self.document)))),
-                Err(reason) => events.push(Event::Lost(Fault::new(Why::Malformed, reason))),
+                Err(reason) => events.push(Event::Lost(Fault::new(Why::Malformed, reason), Vec::new())),
             }
-            self.over = matches!(events.last(), Some(Event::Lost(_)));
+            self.over = matches!(events.last(), Some(Event::Lost(..)));
         }
         events
     }
@@ -75,7 +75,7 @@ impl Splitter {
     /// What the end of the answer means.
     pub fn end(&self) -> Option<Event> {
         let broken = !self.over && (self.depth > 0 || !matches!(self.at, At::Text));
-        broken.then(|| Event::Lost(Fault::new(Why::Malformed, "broken off")))
+        broken.then(|| Event::Lost(Fault::new(Why::Malformed, "broken off"), Vec::new()))
     }
 
     /// Takes a byte; whether a document ends with it.
@@ -143,28 +143,32 @@ impl Splitter {
 /// What one envelope says, [`Event::Changed`] at most once.
 fn events_of(document: &Bytes) -> Vec<Event> {
     match answers::envelope(document) {
-        Ok(fault) if fault.name == "Fault" => vec![lost(answers::soap_fault(&fault))],
+        Ok(fault) if fault.name == "Fault" => vec![lost(answers::soap_fault(&fault), Vec::new())],
         Ok(said) => said_in(&said),
-        Err(fault) => vec![lost(fault)],
+        Err(fault) => vec![lost(fault, Vec::new())],
     }
 }
 
-fn lost(mut fault: Fault) -> Event {
+fn lost(mut fault: Fault, subscriptions: Vec<String>) -> Event {
     fault.perhaps_done = false;
-    Event::Lost(fault)
+    Event::Lost(fault, subscriptions)
 }
 
 fn said_in(said: &Element) -> Vec<Event> {
     let mut events = Vec::new();
     let messages = said.child("ResponseMessages").map(|messages| messages.children.as_slice()).unwrap_or_default();
-    let tells = |notification: &Element| {
+    let tells = |notification: &&Element| {
         notification.children.iter().any(|event| event.name.ends_with("Event") && event.name != "StatusEvent")
     };
-    if messages.iter().filter_map(|message| message.child("Notifications")).any(|all| all.children.iter().any(tells)) {
-        events.push(Event::Changed);
+    let notifications = messages.iter().filter_map(|message| message.child("Notifications"));
+    let telling: Vec<&Element> = notifications.flat_map(|all| &all.children).filter(tells).collect();
+    if !telling.is_empty() {
+        let named: Option<Vec<String>> =
+            telling.iter().map(|one| one.word("SubscriptionId").map(str::to_owned)).collect();
+        events.push(Event::Changed(named.unwrap_or_default()));
     }
-    if let Some(Err(fault)) = messages.iter().map(answers::succeeded).find(Result::is_err) {
-        events.push(lost(fault));
+    if let Some((message, fault)) = messages.iter().find_map(|one| Some((one, answers::succeeded(one).err()?))) {
+        events.push(lost(fault, unknown(message)));
     } else if messages.iter().any(|message| message.word("ConnectionStatus") == Some("Closed")) {
         events.push(Event::Closed);
     }
@@ -172,6 +176,12 @@ fn said_in(said: &Element) -> Vec<Event> {
         events.push(Event::Heartbeat);
     }
     events
+}
+
+/// The subscriptions that a refusal names.
+fn unknown(message: &Element) -> Vec<String> {
+    let all = message.child("ErrorSubscriptionIds").map(|all| all.children.as_slice()).unwrap_or_default();
+    all.iter().map(|one| one.text.trim().to_owned()).filter(|id| !id.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use domain::sync::Version;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_MATCH};
 use http::{Method, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Graph;
 use super::faults::{self, About};
@@ -59,6 +59,13 @@ impl<'a> Ask<'a> {
         self
     }
 
+    /// As one of several in a request. It has headers of its own there: those around it say nothing of it.
+    pub(super) fn in_batch(self, id: &str, base: &str) -> Value {
+        let url = self.url.strip_prefix(base).unwrap_or(&self.url);
+        let headers = json!({"content-type": "application/json", "prefer": preferences()});
+        json!({"id": id, "method": self.method.as_str(), "url": url, "headers": headers, "body": self.body})
+    }
+
     fn writes(&self) -> bool {
         matches!(self.method, Method::PATCH | Method::DELETE) || (self.method == Method::POST && self.about.keeps())
     }
@@ -70,6 +77,11 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 impl Graph {
+    /// Where Graph is.
+    pub(super) fn base(&self) -> &str {
+        &self.place.base
+    }
+
     /// The address of the calendar.
     pub(super) fn calendar_url(&self) -> String {
         let user = plain(&self.place.user);
@@ -156,12 +168,15 @@ impl Graph {
     }
 }
 
+fn preferences() -> String {
+    format!(
+        r#"IdType="ImmutableId", outlook.timezone="UTC", outlook.body-content-type="text", odata.maxpagesize={PAGE}"#
+    )
+}
+
 fn request(ask: &Ask<'_>, token: &str) -> Option<Request> {
     let mut bearer = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
     bearer.set_sensitive(true);
-    let prefer = format!(
-        r#"IdType="ImmutableId", outlook.timezone="UTC", outlook.body-content-type="text", odata.maxpagesize={PAGE}"#
-    );
     let mut request = http::Request::builder()
         .method(ask.method.clone())
         .uri(&ask.url)
@@ -169,7 +184,7 @@ fn request(ask: &Ask<'_>, token: &str) -> Option<Request> {
         .header(ACCEPT, "application/json")
         // By which Microsoft finds a request; nothing of ours is called so.
         .header("client-request-id", uuid::Uuid::now_v7().to_string())
-        .header("prefer", prefer);
+        .header("prefer", preferences());
     if let Some(version) = ask.version {
         request = request.header(IF_MATCH, &version.0);
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Graph;
 use super::call::plain;
 use super::faults::About;
+use super::items::expanded;
 use super::row::{Row, SELECT, Unfit};
 use crate::{Changes, Cursor, Fault, Why};
 
@@ -67,7 +68,29 @@ impl Graph {
         for master in series {
             self.list(master, window, &mut round).await?;
         }
+        if whole {
+            self.tag(window, &mut round).await?;
+        }
         Ok(round.changes(window, link, whole))
+    }
+
+    /// Rounds show no tags: those of the items in the window, once everything is read anyway. So items of ours are known again that nothing
+    /// else tells of: a mailbox was left as it was and connected anew, or moved here from another server.
+    async fn tag(&self, window: Interval, round: &mut Round) -> Result<(), Fault> {
+        let (from, to) = (plain(&window.start().to_string()), plain(&window.end().to_string()));
+        let view = format!("{}/calendarView?startDateTime={from}&endDateTime={to}", self.calendar_url());
+        let rows = match self.pages(format!("{view}&$select=id&{}", expanded()), About::Changes).await {
+            Ok((rows, _)) => rows,
+            // One that shows no tags to anybody is read without.
+            Err(fault) if fault.why == Why::Refused => return Ok(()),
+            Err(fault) => return Err(fault),
+        };
+        for row in rows.into_iter().filter_map(|row| serde_json::from_value::<Row>(row).ok()) {
+            if let (Some(tag), Some(item)) = (row.tag(), round.items.get_mut(&row.id)) {
+                item.tag = Some(tag);
+            }
+        }
+        Ok(())
     }
 
     fn delta_url(&self, window: Interval) -> String {

@@ -52,6 +52,11 @@ impl Graph {
     }
 
     pub(super) async fn create_item(&self, event: &Mirror) -> Result<Written, Fault> {
+        let answer = self.json(self.to_create(event)).await;
+        self.created(answer, event).await
+    }
+
+    pub(super) fn to_create(&self, event: &Mirror) -> Ask<'static> {
         let mut body = looks(event);
         body["body"] = json!({"contentType": "text", "content": ""});
         body["isReminderOn"] = json!(false);
@@ -59,8 +64,12 @@ impl Graph {
         body["categories"] = json!([CATEGORY]);
         body["transactionId"] = json!(event.tag.key());
         body["singleValueExtendedProperties"] = json!([{"id": tag_property(), "value": event.tag.to_string()}]);
-        let url = format!("{}/events", self.calendar_url());
-        match self.json(Ask::new(Method::POST, url, About::NewItem).body(body)).await {
+        Ask::new(Method::POST, format!("{}/events", self.calendar_url()), About::NewItem).body(body)
+    }
+
+    /// What the answer to that comes to.
+    pub(super) async fn created(&self, answer: Result<Value, Fault>, event: &Mirror) -> Result<Written, Fault> {
+        match answer {
             // What a transaction made before comes back as it is by now.
             Ok(answer) => self.written(answer).and_then(|item| same(&item, event)),
             Err(fault) if fault.code == DUPLICATE => self.made_before(event).await,
@@ -103,7 +112,7 @@ fn same(item: &Item, event: &Mirror) -> Result<Written, Fault> {
     }
 }
 
-fn expanded() -> String {
+pub(super) fn expanded() -> String {
     let filter = format!("singleValueExtendedProperties($filter=id eq '{}')", tag_property());
     format!("$expand={}", plain(&filter))
 }

@@ -122,7 +122,7 @@ impl Row {
         })
     }
 
-    fn tag(&self) -> Option<domain::sync::Tag> {
+    pub(super) fn tag(&self) -> Option<domain::sync::Tag> {
         let wanted = tag_property();
         let all = self.single_value_extended_properties.as_ref()?;
         all.iter().find(|one| one.id.eq_ignore_ascii_case(&wanted))?.value.as_deref()?.parse().ok()

@@ -23,6 +23,11 @@ impl Stop {
     pub fn is_told(&self) -> bool {
         *self.0.borrow()
     }
+
+    /// Resolves once it is told: for a trigger that waits for others.
+    pub async fn told(self) {
+        stopped(self.0).await;
+    }
 }
 
 /// Triggers that can see that their process was told to stop.

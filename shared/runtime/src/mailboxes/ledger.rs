@@ -1,4 +1,4 @@
-use domain::ids::{AppointmentId, MailboxId};
+use domain::ids::{AppointmentId, EstablishmentId, MailboxId};
 use domain::interval::Interval;
 use domain::sync::{Block, Face, Link, Mirror, Reconciled, RemoteId, State, Tag, Version, undo};
 use domain::{SignedDuration, Timestamp};
@@ -13,12 +13,15 @@ use store::shared::{
 use store::{DbError, Query as _, Statement, params};
 use uuid::Uuid;
 
+use super::following;
 use crate::Ctx;
 
 /// An item that was refused rests so long, and twice as long each time…
 const FIRST_REST: SignedDuration = SignedDuration::from_mins(5);
 /// … up to so long.
 const LONGEST_REST: SignedDuration = SignedDuration::from_hours(6);
+/// How many times are taken by one statement, during which nobody books with the practitioner: some tenths of a second.
+const PLACED_AT_ONCE: usize = 500;
 /// The title of every item of ours: it tells nothing.
 const SUBJECT: &str = "Rendez-vous";
 
@@ -26,6 +29,7 @@ const SUBJECT: &str = "Rendez-vous";
 pub(super) struct Rows<'a> {
     pub ctx: &'a Ctx,
     pub mailbox: MailboxId,
+    pub establishment: EstablishmentId,
     pub lease: Uuid,
 }
 
@@ -72,7 +76,7 @@ impl Rows<'_> {
     }
 }
 
-fn away(error: &DbError) -> LedgerError {
+pub(super) fn away(error: &DbError) -> LedgerError {
     LedgerError::Away(error.to_string())
 }
 
@@ -131,12 +135,22 @@ impl Ledger for Rows<'_> {
     }
 
     fn keep<'a>(&'a self, link: &'a Link) -> Kept<'a, ()> {
-        let row = json!({
-            "appointment": link.tag.appointment, "generation": link.tag.generation, "remote": link.remote,
-            "version": link.version, "agreed": link.agreed, "state": link.state, "overwrites": link.overwrites,
-            "asked": matches!(link.state, State::Proposed(_) | State::Doubtful(_)),
-        });
-        async move { self.write(&EXCHANGE_KEEP, params![row]).await }.boxed()
+        self.keep_all(std::slice::from_ref(link))
+    }
+
+    fn keep_all<'a>(&'a self, links: &'a [Link]) -> Kept<'a, ()> {
+        let row = |link: &Link| {
+            json!({
+                "appointment": link.tag.appointment, "generation": link.tag.generation, "remote": link.remote,
+                "version": link.version, "agreed": link.agreed, "state": link.state, "overwrites": link.overwrites,
+                "asked": matches!(link.state, State::Proposed(_) | State::Doubtful(_)),
+            })
+        };
+        let rows: Vec<Value> = links.iter().map(row).collect();
+        async move {
+            if rows.is_empty() { Ok(()) } else { self.write(&EXCHANGE_KEEP, params![Value::Array(rows)]).await }
+        }
+        .boxed()
     }
 
     fn forget<'a>(&'a self, link: &'a Link) -> Kept<'a, ()> {
@@ -144,9 +158,8 @@ impl Ledger for Rows<'_> {
         async move { self.write(&EXCHANGE_FORGET, params![appointment]).await }.boxed()
     }
 
-    fn follow<'a>(&'a self, _: &'a Link, _: Timestamp, _: Timestamp) -> Kept<'a, bool> {
-        // Every move is the staff's to decide for now.
-        async { Ok(false) }.boxed()
+    fn follow<'a>(&'a self, link: &'a Link, during: Interval) -> Kept<'a, bool> {
+        async move { following::follow(self, link, during).await }.boxed()
     }
 
     fn stumble<'a>(&'a self, link: &'a Link, fault: &'a Fault) -> Kept<'a, ()> {
@@ -162,10 +175,22 @@ impl Ledger for Rows<'_> {
 
     fn place<'a>(&'a self, blocks: &'a Reconciled) -> Kept<'a, ()> {
         async move {
-            let changes = json!({"place": blocks.place, "retire": blocks.retire});
-            let parameters = params![self.mailbox.as_uuid(), self.lease, self.ctx.now(), changes];
-            let placed = self.ctx.db.one(&EXCHANGE_PLACE, parameters).await.map_err(|error| away(&error))?;
-            if placed.placed { Ok(()) } else { Err(LedgerError::Lost) }
+            let mut parts = blocks.place.chunks(PLACED_AT_ONCE);
+            let mut retire: &[RemoteId] = &blocks.retire;
+            // What goes frees its time for what comes. Without either it is still looked whether something has become free.
+            let mut place = parts.next().unwrap_or_default();
+            loop {
+                let changes = json!({"place": place, "retire": std::mem::take(&mut retire)});
+                let parameters = params![self.mailbox.as_uuid(), self.lease, self.ctx.now(), changes];
+                let placed = self.ctx.db.one(&EXCHANGE_PLACE, parameters).await.map_err(|error| away(&error))?;
+                if !placed.placed {
+                    return Err(LedgerError::Lost);
+                }
+                match parts.next() {
+                    Some(more) => place = more,
+                    None => return Ok(()),
+                }
+            }
         }
         .boxed()
     }

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use domain::ids::{ExchangeServerId, MailboxId};
+use domain::ids::{EstablishmentId, ExchangeServerId, MailboxId};
 use domain::sync::Rules;
 use domain::{SignedDuration, Timestamp};
 use exchange::engine::{Report, Run, Stopped};
@@ -49,7 +49,8 @@ pub struct Claimed {
     /// Whether it was claimed to read everything again.
     resync: bool,
     reads: bool,
-    tentative_blocks: bool,
+    rules: Rules,
+    establishment: EstablishmentId,
     time_zone: Option<String>,
     failures: u32,
     watch: Option<String>,
@@ -100,15 +101,14 @@ pub async fn work(ctx: &Ctx, lease: Uuid, mailbox: &Claimed, mode: Mode) -> Resu
     let began = Instant::now();
     let leaving = mailbox.state == "leaving";
     let reads = !leaving && (mode == Mode::Whole || mailbox.reads);
-    let ledger = Rows { ctx, mailbox: mailbox.id, lease };
+    let ledger = Rows { ctx, mailbox: mailbox.id, establishment: mailbox.establishment, lease };
     let longest = if mode == Mode::Whole { TURN } else { TURN_OF_EVENT };
     let over = || began.elapsed() > longest;
-    // Every move is the staff's to decide for now.
-    let rules = Rules { follow_moves: false, tentative: mailbox.tentative_blocks };
     let mut watch = None;
     let ended = match open(ctx, mailbox).await {
         Ok(opened) => {
-            let run = Run { calendar: opened.calendar(), ledger: &ledger, now: ctx.now(), rules, over: &over };
+            let run =
+                Run { calendar: opened.calendar(), ledger: &ledger, now: ctx.now(), rules: mailbox.rules, over: &over };
             let ended = if reads { run.synchronise().await } else { run.write().await };
             if let (Opened::Graph(graph), Ok(report)) = (&opened, &ended) {
                 let known = mailbox.known_watch();
@@ -191,7 +191,7 @@ fn settlement(mailbox: &Claimed, ended: &Result<Report, Stopped>, turn: Reading,
 }
 
 fn told(report: &Report) -> Value {
-    json!({"read": report.read, "written": report.written, "blocks": report.blocks, "failed": report.failed, "shrunk": report.shrunk})
+    json!({"read": report.read, "written": report.written, "blocks": report.blocks, "followed": report.followed, "failed": report.failed, "shrunk": report.shrunk})
 }
 
 /// As the staff's texts know it.

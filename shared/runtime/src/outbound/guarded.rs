@@ -196,4 +196,4 @@ fn unknown(error: &io::Error) -> OutboundError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 
 use exchange::ews::xml::{self, Element};
+use http::HeaderMap;
 
-use super::Ews;
+use super::{Ews, streaming};
 
 /// One request.
 pub struct Asked {
@@ -16,6 +17,8 @@ pub struct Asked {
     pub impersonated: bool,
     /// The zone of times without one.
     pub zone: String,
+    /// Which of the servers is asked.
+    pub back_end: usize,
     /// What is asked.
     pub body: Element,
     /// Whether half of it is left out.
@@ -38,7 +41,7 @@ const OPERATIONS: [&str; 11] = [
 
 impl Asked {
     /// `None` for what is no request.
-    pub fn read(ews: &Ews, document: &[u8]) -> Option<Self> {
+    pub fn read(ews: &Ews, headers: &HeaderMap, document: &[u8]) -> Option<Self> {
         let root = xml::read(document).ok()?;
         let body = root.child("Body")?.children.first()?.clone();
         let name = body.name.trim_end_matches("Request");
@@ -59,7 +62,8 @@ impl Asked {
             if operation == "GetUserAvailability" { of_person() } else { impersonated.clone().or_else(of_folder) };
         let mailbox = mailbox.or_else(|| owner(ews, &body)).unwrap_or_else(|| ews.settings.user.to_lowercase());
         let impersonated = impersonated.is_some() && operation != "GetUserAvailability";
-        Some(Self { operation, mailbox, impersonated, zone, body, shrunk: Mutex::new(false) })
+        let back_end = streaming::back_end(ews, headers);
+        Some(Self { operation, mailbox, impersonated, zone, back_end, body, shrunk: Mutex::new(false) })
     }
 
     /// Whether half of it is to be left out.

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 
 use super::answer::Failure;
 use super::{Manner, recurrence};
-use crate::mailbox::{Event, Kind, Sensitivity};
+use crate::mailbox::{Event, Kind, Sensitivity, Told};
 
 /// Which properties are wanted.
 pub struct Shape {
@@ -104,7 +104,8 @@ fn of_any_item<'a>(event: &Event, folder: &str, shape: &Shape) -> Vec<(&'a str, 
 
 fn of_a_calendar<'a>(event: &Event, shape: &Shape) -> Vec<(&'a str, Option<Node>)> {
     let text = |name, text: &str| Some(el(name).text(text));
-    let time = |name, at| Some(el(name).text(instant(at, shape.manner)));
+    let said = |at| if event.told == Told::Garbled { "demain".to_owned() } else { instant(at, shape.manner) };
+    let time = |name, at| Some(el(name).text(said(at)));
     let rule = event.recurrence.as_ref().filter(|_| !shape.brief);
     let zone = |name| (!shape.brief).then(|| el(name).attr("Id", windows(&event.zone)));
     vec![

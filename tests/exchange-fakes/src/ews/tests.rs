@@ -2,6 +2,7 @@
 
 mod life;
 mod schemas;
+mod streaming;
 mod trouble;
 
 use std::sync::{Arc, Mutex};
@@ -126,6 +127,16 @@ impl World {
         let session = Recorded { inner, documents: self.documents.clone() };
         let mailbox = if reach == Reach::Own { self.settings.user.clone() } else { DOCTOR.to_owned() };
         Ews::new(Arc::new(session), Account { mailbox, reach, version }).unwrap()
+    }
+
+    /// The calendar of somebody else.
+    fn of(&self, mailbox: &str) -> Ews {
+        let endpoint = format!("{}{}", self.settings.address, super::PATH).parse().unwrap();
+        let transport = Arc::new(InProcess(self.router.clone()));
+        let inner = Basic::new(transport, endpoint, &self.settings.user, &self.settings.password).unwrap();
+        let account =
+            Account { mailbox: mailbox.into(), reach: Reach::Impersonation, version: ServerVersion::default() };
+        Ews::new(Arc::new(Recorded { inner, documents: self.documents.clone() }), account).unwrap()
     }
 
     fn calendar(&self) -> Ews {

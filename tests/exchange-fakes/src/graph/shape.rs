@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::recurrence;
 use super::{Call, Refused};
-use crate::mailbox::{Event, Kind, Sensitivity};
+use crate::mailbox::{Event, Kind, Sensitivity, Told};
 
 const IMMUTABLE: &str = "AAkALg";
 const USUAL: &str = "AAMkAD";
@@ -69,7 +69,12 @@ impl Manner {
             (false, false) => self.zone.to_datetime(event.starts_at()),
             (false, true) => self.zone.to_datetime(event.ends_at()),
         };
-        json!({"dateTime": civil.strftime("%Y-%m-%dT%H:%M:%S.0000000").to_string(), "timeZone": self.zone_name})
+        let whole = civil.strftime("%Y-%m-%dT%H:%M:%S");
+        let text = match event.told {
+            Told::Clearly => format!("{whole}.{:07}", civil.subsec_nanosecond() / 100),
+            Told::Garbled => "demain".to_owned(),
+        };
+        json!({"dateTime": text, "timeZone": self.zone_name})
     }
 
     /// As rows of changes have occurrences: hardly.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use exchange::graph::Tokens;
+use exchange::auth::Tokens;
 use exchange::{Answer, Fault, Why};
 
 use super::Graph;

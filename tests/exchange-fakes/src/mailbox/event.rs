@@ -23,6 +23,16 @@ pub enum Sensitivity {
     Confidential,
 }
 
+/// How what is told of an event's time reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// As a time.
+    #[default]
+    Clearly,
+    /// As none: another program has spoiled it.
+    Garbled,
+}
+
 /// What an event is to others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -100,6 +110,8 @@ pub struct Event {
     pub sensitivity: Sensitivity,
     /// Whether its organiser called it off.
     pub cancelled: bool,
+    /// How what is told of its time reads.
+    pub told: Told,
     /// Whether it rings.
     pub reminder: bool,
     /// Its colours.
@@ -150,6 +162,7 @@ impl Event {
             shown: Shown::Busy,
             sensitivity: Sensitivity::Normal,
             cancelled: false,
+            told: Told::Clearly,
             reminder: true,
             categories: Vec::new(),
             attendees: Vec::new(),
@@ -183,6 +196,19 @@ impl Event {
     /// First instant after.
     pub fn ends_at(&self) -> Timestamp {
         self.at(self.end)
+    }
+
+    /// As a server keeps it that has ways of its own: in universal time, some hundredths of a second off, with white space around its words
+    /// and a line in its text.
+    pub fn rewrite(&mut self) {
+        if self.kind == Kind::Alone && self.recurrence.is_none() && !self.all_day && self.zone != time_zones::UTC {
+            let off = |at: Timestamp| jiff::tz::TimeZone::UTC.to_datetime(at).saturating_add(57.milliseconds());
+            (self.start, self.end) = (off(self.starts_at()), off(self.ends_at()));
+            time_zones::UTC.clone_into(&mut self.zone);
+        }
+        self.subject = format!(" {}\u{a0}", self.subject.trim());
+        self.location = format!("{} ", self.location.trim());
+        self.body = format!("{}\r\n", self.body.trim());
     }
 
     /// When it is; `None` if it has no length.
@@ -273,6 +299,7 @@ impl Event {
             shown: self.shown,
             sensitivity: self.sensitivity,
             cancelled: self.cancelled,
+            told: self.told,
             reminder: self.reminder,
             categories: self.categories.clone(),
             attendees: self.attendees.clone(),

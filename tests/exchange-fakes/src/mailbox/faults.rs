@@ -15,6 +15,8 @@ pub enum What {
     Broken,
     /// It is done, and the connection breaks before the answer.
     LostAnswer,
+    /// It is done, and the answer comes after so many seconds.
+    Late(u32),
     /// It is done, and half of the answer comes, whole as far as HTTP knows.
     Truncated,
     /// It is done, and the answer is empty.
@@ -23,7 +25,7 @@ pub enum What {
     Page,
     /// Of reading changes: half of what there is, without a word about it.
     Shrunk,
-    /// Cursors given out are not known any more.
+    /// Cursors given out are not known any more; when changes are to be told of as they happen, subscriptions are not.
     LoseCursor,
     /// Somebody else changes the item between the call and its doing.
     Raced,

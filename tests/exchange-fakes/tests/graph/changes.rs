@@ -180,5 +180,15 @@ async fn our_own_events_come_back_as_they_were_written() {
     let made = world.create(&event).await.unwrap();
     let changes = world.changes(None, window()).await.unwrap();
     let [item] = changes.items.as_slice() else { panic!("{} items", changes.items.len()) };
-    assert_eq!((&item.id, &item.version, item.face, item.tag), (&made.id, &made.version, event.face(), None));
+    let tag = Some(event.tag);
+    assert_eq!((&item.id, &item.version, item.face, item.tag), (&made.id, &made.version, event.face(), tag));
+    // Once more without tags, as changes are told since: a server that shows them to nobody is read all the same.
+    world.server.edit(DOCTOR, &made.id.0, |event| event.body.push('!')).unwrap();
+    let then = world.changes(Some(&changes.cursor), window()).await.unwrap();
+    assert_eq!(then.items.iter().map(|item| item.tag).collect::<Vec<_>>(), [None]);
+    world.goes_wrong("view", What::Status(400, "ErrorInvalidUrlQuery"));
+    let whole = world.changes(None, window()).await.unwrap();
+    assert_eq!(whole.items.iter().map(|item| item.tag).collect::<Vec<_>>(), [None]);
+    world.goes_wrong("view", What::Throttled(None));
+    assert_eq!(world.changes(None, window()).await.unwrap_err().why, Why::Throttled);
 }

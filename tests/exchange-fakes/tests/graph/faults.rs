@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::sync::RemoteId;
-use exchange::graph::{Graph, Place, Tokens};
+use exchange::auth::Tokens;
+use exchange::graph::{Graph, Place};
 use exchange::{Answer, Calendar as _, Fault, Line, Request, Response, Transport, TransportError, Why};
 use exchange_fakes::mailbox::What;
 use futures_util::future::BoxFuture;

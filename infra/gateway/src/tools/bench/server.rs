@@ -58,6 +58,13 @@ impl Server {
         program: &Path, function: &str, config: &Config, more: &[(&'static str, String)],
     ) -> Result<Self, StartError> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        Self::start_at(port, program, function, config, more)
+    }
+
+    /// The same, at a port.
+    fn start_at(
+        port: u16, program: &Path, function: &str, config: &Config, more: &[(&'static str, String)],
+    ) -> Result<Self, StartError> {
         let mut command = Command::new(program);
         command.envs(variables(function, config)?).envs(more.iter().cloned()).env("PORT", port.to_string());
         let began = Instant::now();
@@ -76,6 +83,13 @@ impl Server {
         function: &str, config: &Config, more: &[(&'static str, String)],
     ) -> Result<Self, StartError> {
         let server = Self::start_with(&std::env::current_exe()?, function, config, more)?;
+        server.first_answer("/readyz")?;
+        Ok(server)
+    }
+
+    /// Everything in one process at a port, from this very program, once it answers.
+    pub(super) fn all_at(port: u16, config: &Config, more: &[(&'static str, String)]) -> Result<Self, StartError> {
+        let server = Self::start_at(port, &std::env::current_exe()?, "", config, more)?;
         server.first_answer("/readyz")?;
         Ok(server)
     }

@@ -19,30 +19,50 @@ fn message(inner: &str) -> String {
 }
 
 fn notification(kind: &str) -> String {
-    message(&format!(
-        "<m:Notifications><m:Notification><t:SubscriptionId>s</t:SubscriptionId><t:{kind}><t:Watermark>w</t:Watermark></t:{kind}>\
-         </m:Notification></m:Notifications>"
-    ))
+    notifications(&[("s", kind)])
+}
+
+fn notifications(all: &[(&str, &str)]) -> String {
+    let one = |(id, kind): &(&str, &str)| {
+        format!(
+            "<m:Notification><t:SubscriptionId>{id}</t:SubscriptionId><t:{kind}><t:Watermark>w</t:Watermark></t:{kind}></m:Notification>"
+        )
+    };
+    message(&format!("<m:Notifications>{}</m:Notifications>", all.iter().map(one).collect::<String>()))
 }
 
 /// Everything a server may say, and what it means.
 fn parts() -> Vec<(String, Vec<Event>)> {
-    let lost = |why, code: &str| vec![Event::Lost(Fault::new(why, code))];
+    let lost = |why, code: &str| vec![Event::Lost(Fault::new(why, code), Vec::new())];
+    let changed = |of: &[&str]| vec![Event::Changed(of.iter().map(|id| (*id).to_owned()).collect())];
     let error = envelope(
         "<m:GetStreamingEventsResponseMessage ResponseClass=\"Error\"><m:MessageText>a &gt; b</m:MessageText>\
          <m:ResponseCode>ErrorSubscriptionNotFound</m:ResponseCode></m:GetStreamingEventsResponseMessage>",
     );
+    let some = envelope(
+        "<m:GetStreamingEventsResponseMessage ResponseClass=\"Error\"><m:ResponseCode>ErrorSubscriptionNotFound</m:ResponseCode>\
+         <m:ErrorSubscriptionIds><t:SubscriptionId> one </t:SubscriptionId><t:SubscriptionId>two</t:SubscriptionId></m:ErrorSubscriptionIds>\
+         </m:GetStreamingEventsResponseMessage>",
+    );
+    let gone =
+        vec![Event::Lost(Fault::new(Why::NoWatch, "ErrorSubscriptionNotFound"), vec!["one".into(), "two".into()])];
     let fault = "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><s:Fault><faultcode>ErrorServerBusy</faultcode></s:Fault>\
                  </s:Body></s:Envelope>";
     vec![
         (message("<m:ConnectionStatus>OK</m:ConnectionStatus>"), vec![Event::Heartbeat]),
         (notification("StatusEvent"), vec![Event::Heartbeat]),
-        (notification("ModifiedEvent"), vec![Event::Changed]),
-        (notification("CreatedEvent"), vec![Event::Changed]),
+        (notification("ModifiedEvent"), changed(&["s"])),
+        (notification("CreatedEvent"), changed(&["s"])),
+        (notifications(&[("a", "StatusEvent"), ("b", "DeletedEvent"), ("c", "MovedEvent")]), changed(&["b", "c"])),
+        (
+            message("<m:Notifications><m:Notification><t:CreatedEvent/></m:Notification></m:Notifications>"),
+            changed(&[]),
+        ),
         (message("<!-- </a> > --><m:Other t=\"/>\"/><![CDATA[</x>]]]><m:X a='>'/>"), vec![Event::Heartbeat]),
         (message("<m:ConnectionStatus>Closed</m:ConnectionStatus>"), vec![Event::Closed]),
         ("\r\n \u{feff}".to_owned(), vec![]),
         (error, lost(Why::NoWatch, "ErrorSubscriptionNotFound")),
+        (some, gone),
         (fault.to_owned(), lost(Why::Throttled, "ErrorServerBusy")),
         ("<html><body>Sorry</body></html>".to_owned(), lost(Why::Malformed, "not an envelope")),
         ("<!DOCTYPE html><html/>".to_owned(), lost(Why::Malformed, "a document type")),
@@ -58,7 +78,7 @@ proptest! {
         let mut expected = Vec::new();
         for event in said.iter().flat_map(|(_, events)| events) {
             expected.push(event.clone());
-            if matches!(event, Event::Lost(_)) {
+            if matches!(event, Event::Lost(..)) {
                 break;
             }
         }
@@ -103,7 +123,7 @@ fn an_envelope_that_does_not_end_is_given_up() {
             break events;
         }
     };
-    assert_eq!(events, vec![Event::Lost(Fault::new(Why::Malformed, "an envelope without an end"))]);
+    assert_eq!(events, vec![Event::Lost(Fault::new(Why::Malformed, "an envelope without an end"), Vec::new())]);
     assert!(splitter.document.len() <= LONGEST_ENVELOPE);
     assert_eq!(splitter.take(notification("CreatedEvent").as_bytes()), vec![]);
 }

@@ -11,8 +11,9 @@ use super::open::{Failure, Open};
 use super::{Guarded, before};
 use crate::outbound::{Request, Response};
 
-/// Most connections that rest to one server: of a mailbox four requests are under way at most.
-const OF_ONE: usize = 4;
+/// Most connections that rest to one server: all of Exchange Online is one, and eight mailboxes are worked on at once in a process, each by one
+/// request at a time.
+const OF_ONE: usize = 8;
 /// Most connections that rest in all.
 const OF_ALL: usize = 64;
 

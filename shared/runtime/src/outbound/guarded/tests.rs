@@ -8,9 +8,10 @@ use axum::routing::{get, post};
 use axum::{Router, extract::State};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
@@ -181,6 +182,14 @@ async fn an_address_that_does_not_answer_leaves_its_turn_to_the_next() {
     assert_eq!(guarded.send(request(&uri), PATIENCE, 1024).await.unwrap().status(), StatusCode::OK);
 }
 
+/// What speaks TLS with a certificate and its key.
+pub(crate) fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
+}
+
 /// A server with a certificate for `hook.example`, and the PEM of who signed it. It answers the name that was asked for in TLS.
 async fn encrypted() -> (u16, String) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
@@ -189,11 +198,7 @@ async fn encrypted() -> (u16, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["hook.example".to_owned()]).unwrap();
     let certificate = certificate.signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = acceptor(certificate.der().clone(), &key);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -1,22 +1,20 @@
 //! What happens to items, ours and others'.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use domain::SignedDuration;
 use domain::sync::{Shown, Tag};
-use exchange::ews::Event as Told;
 use exchange::{Calendar as _, Cursor, Why};
 use jiff::civil::{Weekday, date};
 
 use super::*;
-use crate::mailbox::{Event, Range, Recurrence, Sensitivity};
+use crate::mailbox::{Event, Range, Recurrence, Sensitivity, What};
 
 fn daily(range: Range) -> Recurrence {
     Recurrence { days: vec![], interval: 1, range }
 }
 
-fn lunch() -> Event {
+pub fn lunch() -> Event {
     Event::new(
         "Déjeuner & <sieste>",
         date(2026, 12, 1).at(12, 0, 0, 0),
@@ -213,35 +211,34 @@ async fn who_is_busy_when() {
 }
 
 #[tokio::test]
-async fn changes_are_told_as_they_happen() {
-    let world = World::new(Settings { heartbeat: Duration::from_millis(20), ..Settings::default() });
-    let calendar = world.calendar();
-    let watch = calendar.subscribe().await.unwrap();
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let mut heard =
-        |event: Told| if tell.send(event).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-    let listening = calendar.listen(&watch, 30, &mut heard);
-    let acting = async {
-        assert_eq!(told.recv().await, Some(Told::Heartbeat));
-        let item = world.server.add(DOCTOR, lunch()).unwrap();
-        while told.recv().await.unwrap() != Told::Changed {}
-        world.server.remove(DOCTOR, &item).unwrap();
-        while told.recv().await.unwrap() != Told::Changed {}
-        drop(told);
-        world.server.add(DOCTOR, lunch()).unwrap();
-    };
-    let (ended, ()) =
-        tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(listening, acting) }).await.unwrap();
-    ended.unwrap();
-    calendar.unsubscribe(&watch).await.unwrap();
-    calendar.unsubscribe(&watch).await.unwrap();
-    let mut lost = Vec::new();
-    calendar
-        .listen(&watch, 30, &mut |event| {
-            lost.push(event);
-            ControlFlow::Continue(())
-        })
-        .await
-        .unwrap();
-    assert!(matches!(lost.as_slice(), [Told::Lost(fault)] if fault.why == Why::NoWatch), "{lost:?}");
+async fn items_are_made_several_at_once_and_each_is_answered_for() {
+    for world in [World::exchange(), World::loose()] {
+        let calendar = world.calendar();
+        let events: Vec<Mirror> = (0..7_u8)
+            .map(|number| {
+                let hour = |minute: u8| format!("2026-12-0{}T09:{minute:02}:00Z", number + 1);
+                let tag =
+                    Tag { appointment: AppointmentId::from_uuid(uuid::Uuid::from_u128(number.into())), generation: 1 };
+                Mirror { tag, ..mirror(&hour(0), &hour(30)) }
+            })
+            .collect();
+        let calls = || world.server.state().calls.iter().filter(|call| call.operation == "CreateItem").count();
+        let made = calendar.create_all(&events).await;
+        assert_eq!((made.len(), calls()), (7, 1));
+        for (event, made) in events.iter().zip(made) {
+            let read = calendar.read(&made.unwrap().id).await.unwrap().unwrap();
+            assert_eq!((read.tag, read.face), (Some(event.tag), event.face()));
+        }
+        // Of those that the server does not answer for, each may have been made.
+        world.server.state().faults.push(crate::mailbox::Fault::once("CreateItem", What::LostAnswer));
+        assert!(
+            calendar.create_all(&events).await.iter().all(|made| made.as_ref().is_err_and(|fault| fault.perhaps_done))
+        );
+        // Items of several zones are asked for by several requests.
+        let mut elsewhere = events.clone();
+        elsewhere[3].time_zone = "Indian/Reunion".into();
+        let before = calls();
+        assert!(calendar.create_all(&elsewhere).await.iter().all(Result::is_ok));
+        assert_eq!(calls() - before, 3);
+    }
 }

@@ -40,7 +40,7 @@ async fn everything(calendar: &Ews, event: &Mirror, id: &str, key: &str) {
         heard += 1;
         if heard < 4 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let _ = calendar.listen(&watch, 0, &mut four).await;
+    let _ = calendar.listen(std::slice::from_ref(&watch), 0, &mut four).await;
     let _ = calendar.unsubscribe(&watch).await;
     let _ = calendar.unsubscribe(&watch).await;
 }
@@ -153,7 +153,7 @@ async fn whatever_the_fake_answers_is_valid() {
     }
     assert!(documents.len() > 500, "{}", documents.len());
     let told = documents.iter().filter(|document| String::from_utf8_lossy(document).contains("CreatedEvent")).count();
-    assert!(told > 20, "{told}");
+    assert!(told > 15, "{told}");
     judge("answers", &documents);
 }
 

@@ -111,6 +111,11 @@ impl Calendar for World {
         async move { answer }.boxed()
     }
 
+    /// Each for itself, whatever becomes of the others.
+    fn at_once(&self) -> usize {
+        3
+    }
+
     fn update<'a>(&'a self, id: &'a RemoteId, version: &'a Version, event: &'a Mirror) -> Answer<'a, Written> {
         let answer = write(self, Some(id), Some(version), |both| {
             both.items.get_mut(id).unwrap().face = event.face();
@@ -181,14 +186,16 @@ impl Ledger for World {
         async move { kept }.boxed()
     }
 
-    fn follow<'a>(&'a self, link: &'a Link, starts_at: Timestamp, ends_at: Timestamp) -> Kept<'a, bool> {
+    fn follow<'a>(&'a self, link: &'a Link, during: Interval) -> Kept<'a, bool> {
         let kept = keep(self, |both| {
-            // Full hours of the second half of the day only.
-            let may = (starts_at.as_second() / 3600) % 2 == 0;
+            // Every second hour only.
+            let may = (during.start().as_second() / 3600) % 2 == 0;
             match both.visits.get_mut(&link.tag.appointment) {
-                Some(visit) if may => *visit = (starts_at, ends_at),
+                Some(visit) if may => *visit = (during.start(), during.end()),
                 _ => return false,
             }
+            both.stumbled.remove(&link.tag.appointment);
+            both.links.insert(link.tag.appointment, link.clone());
             true
         });
         async move { kept }.boxed()
