@@ -17,9 +17,9 @@ up *OPTIONS:
 
 # Format, lints, dependencies, and every test, those of components under the small host included.
 test: check
-    # Most tests wait more than they compute, and two cores have room meanwhile: for twice as many, and for the components that
-    # the last of them need. Whether those can be built at all, that test says.
-    nice -n 19 tools/wasm.sh together >/dev/null 2>&1 & RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}" cargo test --workspace --locked
+    # Most tests wait more than they compute: meanwhile the components are built that the last of them need. Whether those can
+    # be built at all, that test says.
+    nice -n 19 tools/wasm.sh together >/dev/null 2>&1 & cargo test --workspace --locked
 
 # Format, lints and dependencies, without the tests.
 check:
