@@ -1,13 +1,15 @@
 -- Takes a lease on notices that are due, those of one event or any, with all that is needed to write them; and on reminders of the
 -- same person's other visits of that day, which are told in one message.
--- $1 event, or null   $2 lease   $3 now   $4 lease until   $5 how many at most   $6 of which channel, when of no event
+-- $1 event, or null   $2 lease   $3 now   $4 lease until   $5 of which channel, when of no event
+-- 48 at a time, and that in so many words: where the number is a parameter PostgreSQL expects a tenth of all that is due, and reads
+-- all practitioners and all waiting notices at each call. `offset 0` likewise: the fellows are looked for one by one.
 with due_of_channel as (
     select id, kind, recipient_kind, recipient_id, channel, day, step_minutes from notice
-    where $1::uuid is null and state = 'planned' and channel <> 'letter' and channel = $6::text
+    where $1::uuid is null and state = 'planned' and channel <> 'letter' and channel = $5::text
       and coalesce(send_at, planned_at) <= $3::text::timestamptz
       and (lease_until is null or lease_until <= $3::text::timestamptz)
     order by coalesce(send_at, planned_at), recipient_id, id
-    limit $5::int8
+    limit 48
     for update skip locked
 ), due_of_event as (
     select id, kind, recipient_kind, recipient_id, channel, day, step_minutes from notice
@@ -15,7 +17,7 @@ with due_of_channel as (
       and coalesce(send_at, planned_at) <= $3::text::timestamptz
       and (lease_until is null or lease_until <= $3::text::timestamptz)
     order by coalesce(send_at, planned_at), recipient_id, id
-    limit $5::int8
+    limit 48
     for update skip locked
 ), due as (
     select * from due_of_channel union all select * from due_of_event
@@ -36,7 +38,7 @@ with due_of_channel as (
             and fellow.recipient_id = n.recipient_id and fellow.recipient_kind = n.recipient_kind and fellow.day = n.day
             and fellow.channel = n.channel and fellow.step_minutes = n.step_minutes
             and (fellow.lease_until is null or fellow.lease_until <= $3::text::timestamptz)
-            and fellow.id not in (select id from mine))
+            and fellow.id not in (select id from mine) offset 0)
     returning n.*
 )
 select jsonb_build_object(

@@ -32,8 +32,6 @@ const SETTLE: Statement<Value> = statement!("settle");
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// What is not on its way so soon after it was decided is given back, and decided anew: the visit may be cancelled by then.
 const STALE: Duration = Duration::from_secs(5);
-/// How many notices one statement takes.
-const BATCH: i64 = 48;
 /// How many of a batch are written down by one statement at most, and as many wait for the next one. A sender killed in the middle
 /// has sent no more than these and those on their way without saying so: they are sent again, under the same `Message-ID`.
 const WRITTEN_AT_ONCE: usize = 16;
@@ -90,7 +88,7 @@ async fn work(ctx: &Ctx, event: Option<Uuid>, lane: &Lane, until: Instant) -> Re
         let (now, lease) = (ctx.now(), Uuid::now_v7());
         let begun_by = until.min(Instant::now() + STALE);
         let channel = lane.channel.map(NoticeChannel::name);
-        let claimed = ctx.db.many(&CLAIM, params![event, lease, now, now + LEASE, BATCH, channel]).await?;
+        let claimed = ctx.db.many(&CLAIM, params![event, lease, now, now + LEASE, channel]).await?;
         // Where nothing gets through, the rest is left alone until the next tick.
         if claimed.is_empty() || !batch(ctx, lease, claimed, now, lane, begun_by).await? {
             break;

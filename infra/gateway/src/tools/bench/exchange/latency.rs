@@ -43,7 +43,7 @@ pub(super) async fn measure(
         ("CARNET_ENV", "development".to_owned()),
         ("CARNET_STATE", state),
         // The fake of Graph calls it in clear, whatever it says.
-        ("PUBLIC_URL", format!("https://127.0.0.1:{port}")),
+        ("PUBLIC_URL", format!("https://localhost:{port}")),
         ("RUST_LOG", "warn".to_owned()),
     ];
     let gateway = Server::all_at(port, &bench.config, &[more, &own[..]].concat())?;
@@ -107,7 +107,9 @@ async fn probe(bench: &Bench, fake: &Fake, beside: &Beside, number: usize, to: T
         To::There => {
             let written = sqlx::query(VISIT).bind(beside.mailbox.as_uuid()).bind(visit);
             let written = written.bind(starts_at.to_string()).bind(Clock::default().now().to_string());
-            written.execute(&bench.pool).await?;
+            if written.execute(&bench.pool).await?.rows_affected() != 1 {
+                return Err("there is no visit to make another like".into());
+            }
         }
     }
     let seen = "select exists (select from exchange_block where mailbox_id = $1 and starts_at = $2::timestamptz)";
